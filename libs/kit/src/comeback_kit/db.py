@@ -1,0 +1,162 @@
+"""PostgreSQL: two pools with two roles, and the transactions at the edge.
+
+Only this module (for requests), the consumer, the timers and the relay commit; use cases receive a connection that is
+already inside a transaction. Requests run as the ``api`` role, which row-level security binds to one shop; batches run
+as the ``worker`` role, which sees all shops. Neither is a superuser, nor may it bypass row security.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import msgspec
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+STATEMENT_TIMEOUT_MS = 30_000
+TRANSACTION_TIMEOUT_MS = 55_000  # the outbox floor trails by 60 s: no transaction may live longer
+
+
+class RoleMissing(RuntimeError):
+    """The database has not been prepared: run the service's ``migrate`` with a role that may create roles."""
+
+
+class SuperuserRefused(RuntimeError):
+    """The effective role is a superuser or bypasses row security, so no policy would bind it."""
+
+
+def role_name(service: str, role: str) -> str:
+    """The database role of a service: ``owner`` migrates, ``api`` serves requests, ``worker`` runs batches."""
+    return f"comeback_{service}_{role}"
+
+
+def with_database(url: str, database: str) -> str:
+    """The same server, another database."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc, f"/{database}", parts.query, parts.fragment))
+
+
+def quote_literal(text: str) -> str:
+    """A string literal for the few statements that take no parameters (``SET LOCAL``)."""
+    if "\x00" in text:
+        raise ValueError("NUL in a literal")
+    return "'" + text.replace("'", "''") + "'"
+
+
+class Database:
+    """One service's database. ``open`` before use, ``close`` at the end."""
+
+    def __init__(self, url: str, service: str, *, api_pool: int = 5, worker_pool: int = 4) -> None:
+        self._url = url
+        self._service = service
+        self._sizes = {"api": api_pool, "worker": worker_pool}
+        self._pools: dict[str, Pool] = {}
+
+    async def open(self) -> None:
+        """Open both pools and check the roles. Raises ``RoleMissing`` or ``SuperuserRefused``."""
+        try:
+            for role in ("api", "worker"):
+                self._pools[role] = await self._open_pool(role)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self, timeout: float = 2.0) -> None:
+        """Close the pools, by force after ``timeout`` seconds."""
+        for pool in self._pools.values():
+            try:
+                async with asyncio.timeout(timeout):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+        self._pools.clear()
+
+    @contextlib.asynccontextmanager
+    async def request(self, shop_id: str) -> AsyncIterator[Connection]:
+        """One transaction of one shop, committed when the block ends without an exception."""
+        async with self._pools["api"].acquire(timeout=10) as connection:
+            begin = f"BEGIN; SET LOCAL app.shop_id = {quote_literal(shop_id)}"
+            async with _transaction(connection, begin):
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def work(self) -> AsyncIterator[Connection]:
+        """One transaction over all shops, committed when the block ends without an exception."""
+        async with self._pools["worker"].acquire() as connection:
+            async with _transaction(connection, "BEGIN"):
+                yield connection
+
+    async def ping(self) -> None:
+        """Raise when the database does not answer within two seconds."""
+        async with asyncio.timeout(2.0), self._pools["api"].acquire() as connection:
+            await connection.fetchval("select 1")
+
+    def pool(self, role: str) -> Pool:
+        """The pool of a role, for what needs a connection outside a transaction (advisory locks)."""
+        return self._pools[role]
+
+    async def _open_pool(self, role: str) -> Pool:
+        name = role_name(self._service, role)
+        settings = {
+            "role": name,
+            "application_name": f"comeback-{self._service}-{role}",
+            "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+            "idle_in_transaction_session_timeout": str(TRANSACTION_TIMEOUT_MS),
+            "jit": "off",
+        }
+        try:
+            pool = await asyncpg.create_pool(
+                self._url, min_size=1, max_size=self._sizes[role], server_settings=settings, command_timeout=60, init=_init, reset=_reset
+            )
+        except (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError) as error:
+            raise RoleMissing(f"role {name} does not exist: run `python -m {self._service} migrate` first") from error
+        row = await pool.fetchrow("select rolsuper or rolbypassrls as unbound from pg_roles where rolname = current_user")
+        if row is None or row["unbound"]:
+            await pool.close()
+            raise SuperuserRefused(f"{name} is a superuser or bypasses row-level security; use a plain role")
+        return pool
+
+
+@contextlib.asynccontextmanager
+async def _transaction(connection: Any, begin: str) -> AsyncIterator[None]:
+    # Plain BEGIN/COMMIT instead of asyncpg's Transaction: the shop is set in the same round trip.
+    try:
+        await connection.execute(begin)
+        yield
+    except BaseException:
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")
+
+
+@contextlib.asynccontextmanager
+async def savepoint(tx: Connection, name: str = "kit") -> AsyncIterator[None]:
+    """A part of a transaction that may fail alone: an exception inside undoes only the part, and goes on upward."""
+    await tx.execute(f"SAVEPOINT {name}")
+    try:
+        yield
+    except BaseException:
+        await tx.execute(f"ROLLBACK TO SAVEPOINT {name}")
+        raise
+    await tx.execute(f"RELEASE SAVEPOINT {name}")
+
+
+async def _reset(connection: Any) -> None:
+    # asyncpg's own reset costs a round trip for settings that we never change outside SET LOCAL.
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
+
+
+async def _init(connection: Any) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
+        decoder=lambda raw: msgspec.json.decode(raw[1:]),
+        format="binary",
+    )
