@@ -47,7 +47,6 @@ create table idempotency (
   status smallint not null,
   content_type text not null,
   body bytea not null,
-  subjects text[] not null default '{}',
   created_at timestamptz not null,
   primary key (shop_id, caller, target, key)
 )"""

@@ -1,0 +1,168 @@
+"""HTTP manners of every service: one transaction a request, committed before the answer leaves; verified callers; scopes.
+
+A service's router is ``APIRouter(route_class=TransactionRoute)``; an endpoint takes ``tx: Tx``, ``now: Now``,
+``caller: Caller`` and names its scope with ``dependencies=[requires("loyalty:read")]``.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import asyncpg
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from comeback_kit import idempotency
+from comeback_kit.auth import Principal
+from comeback_kit.bodies import Answer, Body, Id, IdText
+from comeback_kit.db import Connection
+from comeback_kit.errors import Forbidden, MissingScope, Unauthorized, Unavailable
+from comeback_kit.runtime import Runtime
+
+__all__ = [
+    "Answer", "Body", "Caller", "CustomerId", "Id", "IdText", "Now", "RuntimeDep", "TransactionRoute", "Tx", "customer_only", "requires",
+]
+
+_PASSING = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_AWAY = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, OSError, TimeoutError)
+_TRIES = 3
+
+
+class DatabaseAway(Unavailable):
+    code = "database_unavailable"
+    title = "The database does not answer right now"
+
+
+class TransactionRoute(APIRoute):
+    """A route whose endpoint runs in one transaction of the caller's shop.
+
+    The transaction commits before the answer leaves; any exception and any answer of 400 or more rolls it back. A deadlock
+    or a serialization failure is tried again. A keyed POST (``Idempotency-Key``) is kept in the same transaction.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # the narrower type is what FastAPI calls
+        handle = super().get_route_handler()
+
+        async def transacted(request: Request) -> Response:
+            principal = principal_of(request)
+            runtime = runtime_of(request)
+            claim = await idempotency.claim_of(request, principal)
+            for attempt in range(_TRIES):
+                try:
+                    response = await _run(request, principal, runtime, claim, handle)
+                except _PASSING as error:
+                    if attempt == _TRIES - 1:
+                        raise DatabaseAway("too much contention; try again") from error
+                    await asyncio.sleep(0.01 * (attempt + 1))
+                except _AWAY as error:
+                    raise DatabaseAway from error
+                else:
+                    if request.method != "GET":
+                        runtime.wake()
+                    return response
+            raise AssertionError("unreachable")
+
+        return transacted
+
+
+class _RolledBack(Exception):
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+async def _run(
+    request: Request,
+    principal: Principal,
+    runtime: Runtime,
+    claim: idempotency.Claim | None,
+    handle: Callable[[Request], Awaitable[Response]],
+) -> Response:
+    try:
+        async with runtime.db.request(principal.shop_id) as tx:
+            request.state.tx = tx
+            if claim is not None:
+                kept = await idempotency.begin(tx, claim, runtime.clock())
+                if kept is not None:
+                    return kept
+            response = await handle(request)
+            if response.status_code >= 400:
+                raise _RolledBack(response)
+            if claim is not None:
+                await idempotency.keep(tx, claim, response, runtime.clock())
+            return response
+    except _RolledBack as rolled_back:
+        return rolled_back.response
+
+
+def runtime_of(request: Request) -> Runtime:
+    """The running service of a request."""
+    runtime = request.app.state.runtime
+    assert isinstance(runtime, Runtime)  # noqa: S101  # set by the kit before the first request
+    return runtime
+
+
+def principal_of(request: Request) -> Principal:
+    """The verified caller; 401 without one."""
+    principal = request.scope.get("state", {}).get("principal")
+    if not isinstance(principal, Principal):
+        raise Unauthorized
+    return principal
+
+
+async def _tx(request: Request) -> Any:
+    return request.state.tx
+
+
+async def _now(request: Request) -> datetime:
+    return runtime_of(request).clock()
+
+
+async def _caller(request: Request) -> Principal:
+    return principal_of(request)
+
+
+async def _runtime(request: Request) -> Runtime:
+    return runtime_of(request)
+
+
+async def _customer(request: Request) -> str:
+    principal = principal_of(request)
+    if principal.kind != "customer":
+        raise Forbidden("this path is for a customer's own token; a shop key uses the paths with a customer id")
+    return principal.subject
+
+
+Tx = Annotated[Connection, Depends(_tx)]
+Now = Annotated[datetime, Depends(_now)]
+Caller = Annotated[Principal, Depends(_caller)]
+RuntimeDep = Annotated[Runtime, Depends(_runtime)]
+CustomerId = Annotated[str, Depends(_customer)]
+
+
+class Scoped:
+    """The check behind ``requires``; ``scope`` is readable, so that a test lists every route with its scope."""
+
+    def __init__(self, scope: str, *, or_customer: bool) -> None:
+        self.scope = scope
+        self.or_customer = or_customer
+
+    async def __call__(self, request: Request) -> None:
+        principal = principal_of(request)
+        if principal.kind == "customer":
+            if not self.or_customer:
+                raise Forbidden("a customer's token opens only /me paths")
+        elif not principal.may(self.scope):
+            raise MissingScope(f"this call needs the scope {self.scope}")
+
+
+def requires(scope: str, *, or_customer: bool = False) -> Any:
+    """A route dependency: a shop key with this scope (or ``admin``); customers only where ``or_customer`` says so."""
+    return Depends(Scoped(scope, or_customer=or_customer))
+
+
+def customer_only() -> Any:
+    """A route dependency: a customer's own token and nothing else."""
+    return Depends(_customer)

@@ -1,0 +1,89 @@
+"""``Idempotency-Key``: the answer of a keyed POST is kept in the transaction of its effect, and given again for a day."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from comeback_kit.auth import Principal
+from comeback_kit.db import Connection
+from comeback_kit.errors import IdempotencyKeyInUse, IdempotencyKeyReused, IdempotencyKeyTooLong
+
+KEPT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One keyed request: who, where, under which key, with which body."""
+
+    shop_id: str
+    caller: str
+    target: str
+    key: str
+    body_hash: bytes
+
+
+async def claim_of(request: Request, principal: Principal) -> Claim | None:
+    """The claim of a keyed POST, or None. Raises ``IdempotencyKeyTooLong`` (400)."""
+    if request.method != "POST":
+        return None
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= 255:
+        raise IdempotencyKeyTooLong
+    target = f"{request.method} {request.url.path}"
+    digest = hashlib.sha256(await request.body()).digest()
+    return Claim(principal.shop_id, f"{principal.kind}:{principal.subject}", target, key, digest)
+
+
+async def begin(tx: Connection, claim: Claim, now: datetime) -> Response | None:
+    """The kept answer of this claim, or None when the request is to run now.
+
+    Raises ``IdempotencyKeyInUse`` (409) while the first request runs, ``IdempotencyKeyReused`` (422) for another body.
+    """
+    name = "\x1f".join((claim.shop_id, claim.caller, claim.target, claim.key))
+    if not await tx.fetchval("select pg_try_advisory_xact_lock(hashtextextended($1, 7))", name):
+        raise IdempotencyKeyInUse
+    row = await tx.fetchrow(
+        """select body_hash, status, content_type, body, created_at from idempotency
+           where shop_id = $1 and caller = $2 and target = $3 and key = $4""",
+        claim.shop_id, claim.caller, claim.target, claim.key,
+    )
+    if row is None or row["created_at"] < now - KEPT:
+        return None
+    if row["body_hash"] != claim.body_hash:
+        raise IdempotencyKeyReused
+    return Response(
+        row["body"], status_code=row["status"], media_type=row["content_type"], headers={"Idempotency-Replay": "true"}
+    )
+
+
+async def keep(tx: Connection, claim: Claim, response: Response, now: datetime) -> None:
+    """Keep a 2xx answer; others are not kept, so that the caller may try again."""
+    if not 200 <= response.status_code < 300:
+        return
+    await tx.execute(
+        """insert into idempotency (shop_id, caller, target, key, body_hash, status, content_type, body, created_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+           on conflict (shop_id, caller, target, key) do update set body_hash = excluded.body_hash,
+             status = excluded.status, content_type = excluded.content_type, body = excluded.body, created_at = excluded.created_at""",
+        claim.shop_id, claim.caller, claim.target, claim.key, claim.body_hash, response.status_code,
+        response.headers.get("content-type", "application/json"), bytes(response.body), now,
+    )
+
+
+async def forget(tx: Connection, shop_id: str, customer_id: str) -> None:
+    """Drop every kept answer that names a person (their erasure)."""
+    await tx.execute(
+        """delete from idempotency where shop_id = $1
+           and (caller = 'customer:' || $2 or position($2 in target) > 0 or position(convert_to($2, 'UTF8') in body) > 0)""",
+        shop_id, customer_id,
+    )
+
+
+async def prune(tx: Connection, now: datetime) -> None:
+    """Drop the answers that nobody may ask for any more."""
+    await tx.execute("delete from idempotency where created_at < $1", now - KEPT)
