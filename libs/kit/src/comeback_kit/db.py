@@ -86,9 +86,8 @@ class Database:
     @contextlib.asynccontextmanager
     async def work(self) -> AsyncIterator[Connection]:
         """One transaction over all shops, committed when the block ends without an exception."""
-        async with self._pools["worker"].acquire() as connection:
-            async with _transaction(connection, "BEGIN"):
-                yield connection
+        async with self._pools["worker"].acquire() as connection, _transaction(connection, "BEGIN"):
+            yield connection
 
     async def ping(self) -> None:
         """Raise when the database does not answer within two seconds."""
@@ -110,11 +109,19 @@ class Database:
         }
         try:
             pool = await asyncpg.create_pool(
-                self._url, min_size=1, max_size=self._sizes[role], server_settings=settings, command_timeout=60, init=_init, reset=_reset
+                self._url,
+                min_size=1,
+                max_size=self._sizes[role],
+                server_settings=settings,
+                command_timeout=60,
+                init=_init,
+                reset=_reset,
             )
         except (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError) as error:
             raise RoleMissing(f"role {name} does not exist: run `python -m {self._service} migrate` first") from error
-        row = await pool.fetchrow("select rolsuper or rolbypassrls as unbound from pg_roles where rolname = current_user")
+        row = await pool.fetchrow(
+            "select rolsuper or rolbypassrls as unbound from pg_roles where rolname = current_user"
+        )
         if row is None or row["unbound"]:
             await pool.close()
             raise SuperuserRefused(f"{name} is a superuser or bypasses row-level security; use a plain role")

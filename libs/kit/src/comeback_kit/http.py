@@ -1,4 +1,4 @@
-"""HTTP manners of every service: one transaction a request, committed before the answer leaves; verified callers; scopes.
+"""HTTP manners of every service: verified callers, scopes, one transaction a request.
 
 A service's router is ``APIRouter(route_class=TransactionRoute)``; an endpoint takes ``tx: Tx``, ``now: Now``,
 ``caller: Caller`` and names its scope with ``dependencies=[requires("loyalty:read")]``.
@@ -22,11 +22,29 @@ from comeback_kit.errors import Forbidden, MissingScope, Unauthorized, Unavailab
 from comeback_kit.runtime import Runtime
 
 __all__ = [
-    "Answer", "Body", "Caller", "CustomerId", "Id", "IdText", "Now", "RuntimeDep", "TransactionRoute", "Tx", "customer_only", "requires",
+    "Answer",
+    "Body",
+    "Caller",
+    "CustomerId",
+    "Id",
+    "IdText",
+    "Now",
+    "RuntimeDep",
+    "TransactionRoute",
+    "Tx",
+    "customer_only",
+    "requires",
 ]
 
 _PASSING = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-_AWAY = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, OSError, TimeoutError)
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    OSError,
+    TimeoutError,
+)
 _TRIES = 3
 
 
@@ -38,8 +56,8 @@ class DatabaseAway(Unavailable):
 class TransactionRoute(APIRoute):
     """A route whose endpoint runs in one transaction of the caller's shop.
 
-    The transaction commits before the answer leaves; any exception and any answer of 400 or more rolls it back. A deadlock
-    or a serialization failure is tried again. A keyed POST (``Idempotency-Key``) is kept in the same transaction.
+    The transaction commits before the answer leaves; any exception and any answer of 400 or more rolls it back. A
+    deadlock or a serialization failure is tried again. A keyed POST (``Idempotency-Key``) is kept in the same transaction.
     """
 
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # the narrower type is what FastAPI calls

@@ -1,4 +1,4 @@
-"""``Idempotency-Key``: the answer of a keyed POST is kept in the transaction of its effect, and given again for a day."""
+"""``Idempotency-Key``: the answer of a keyed POST is kept in the transaction of its effect, for a day."""
 
 import hashlib
 from dataclasses import dataclass
@@ -44,13 +44,16 @@ async def begin(tx: Connection, claim: Claim, now: datetime) -> Response | None:
 
     Raises ``IdempotencyKeyInUse`` (409) while the first request runs, ``IdempotencyKeyReused`` (422) for another body.
     """
-    name = "\x1f".join((claim.shop_id, claim.caller, claim.target, claim.key))
+    name = f"{claim.shop_id}\x1f{claim.caller}\x1f{claim.target}\x1f{claim.key}"
     if not await tx.fetchval("select pg_try_advisory_xact_lock(hashtextextended($1, 7))", name):
         raise IdempotencyKeyInUse
     row = await tx.fetchrow(
         """select body_hash, status, content_type, body, created_at from idempotency
            where shop_id = $1 and caller = $2 and target = $3 and key = $4""",
-        claim.shop_id, claim.caller, claim.target, claim.key,
+        claim.shop_id,
+        claim.caller,
+        claim.target,
+        claim.key,
     )
     if row is None or row["created_at"] < now - KEPT:
         return None
@@ -69,9 +72,17 @@ async def keep(tx: Connection, claim: Claim, response: Response, now: datetime) 
         """insert into idempotency (shop_id, caller, target, key, body_hash, status, content_type, body, created_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
            on conflict (shop_id, caller, target, key) do update set body_hash = excluded.body_hash,
-             status = excluded.status, content_type = excluded.content_type, body = excluded.body, created_at = excluded.created_at""",
-        claim.shop_id, claim.caller, claim.target, claim.key, claim.body_hash, response.status_code,
-        response.headers.get("content-type", "application/json"), bytes(response.body), now,
+             status = excluded.status, content_type = excluded.content_type, body = excluded.body,
+             created_at = excluded.created_at""",
+        claim.shop_id,
+        claim.caller,
+        claim.target,
+        claim.key,
+        claim.body_hash,
+        response.status_code,
+        response.headers.get("content-type", "application/json"),
+        bytes(response.body),
+        now,
     )
 
 
@@ -79,8 +90,10 @@ async def forget(tx: Connection, shop_id: str, customer_id: str) -> None:
     """Drop every kept answer that names a person (their erasure)."""
     await tx.execute(
         """delete from idempotency where shop_id = $1
-           and (caller = 'customer:' || $2 or position($2 in target) > 0 or position(convert_to($2, 'UTF8') in body) > 0)""",
-        shop_id, customer_id,
+           and (caller = 'customer:' || $2 or position($2 in target) > 0
+                or position(convert_to($2, 'UTF8') in body) > 0)""",
+        shop_id,
+        customer_id,
     )
 
 

@@ -1,4 +1,4 @@
-"""Pure ASGI middleware of every service: request id, trace, verified caller, body limit, metrics, last-resort errors."""
+"""Pure ASGI middleware of every service: request id, trace, verified caller, body limit, metrics."""
 
 import logging
 import time
@@ -21,7 +21,9 @@ class Edge:
     hosted pages stay open.
     """
 
-    def __init__(self, app: ASGIApp, *, service: str, verifier: Callable[[], Verifier | None], max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self, app: ASGIApp, *, service: str, verifier: Callable[[], Verifier | None], max_body: int = MAX_BODY
+    ) -> None:
         self._app = app
         self._service = service
         self._verifier = verifier
@@ -48,7 +50,13 @@ class Edge:
             log.exception("unhandled error", extra={"fields": {"path": scope["path"], "service": self._service}})
             if answer.started:
                 raise
-            await self._refuse(errors.DomainError("an unexpected error; the request id names it in our logs"), scope, receive, answer, request_id)
+            await self._refuse(
+                errors.DomainError("an unexpected error; the request id names it in our logs"),
+                scope,
+                receive,
+                answer,
+                request_id,
+            )
         finally:
             telemetry.request_id_var.reset(tokens[0])
             telemetry.traceparent_var.reset(tokens[1])
@@ -56,13 +64,15 @@ class Edge:
             telemetry.REQUESTS.labels(self._service, scope["method"], route, answer.status).inc()
             telemetry.LATENCY.labels(self._service, route).observe(time.perf_counter() - started)
 
-    async def _refuse(self, error: errors.DomainError, scope: Scope, receive: Receive, answer: "_Answer", request_id: str) -> None:
+    async def _refuse(
+        self, error: errors.DomainError, scope: Scope, receive: Receive, answer: "_Answer", request_id: str
+    ) -> None:
         if not answer.started:
             await problems.response(error, request_id)(scope, receive, answer)
 
     def _principal(self, authorization: bytes | None) -> Principal | None:
         verifier = self._verifier()
-        if authorization is None or verifier is None or not authorization[:7].lower() == b"bearer ":
+        if authorization is None or verifier is None or authorization[:7].lower() != b"bearer ":
             return None
         try:
             return verifier.principal(authorization[7:].decode("latin-1"))

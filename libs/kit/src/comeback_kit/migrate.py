@@ -1,7 +1,8 @@
 """Schema and roles of a service's database, by alembic with plain SQL.
 
 ``prepare`` makes the database and its three roles where the given login may, ``upgrade`` runs the migrations as the
-owner role, ``protect`` gives a table its row-level security, ``head`` and ``current`` tell a replica whether it may serve.
+owner role, ``protect`` gives a table its row-level security; ``head`` and ``current`` tell a
+replica whether it may serve.
 """
 
 import asyncio
@@ -158,16 +159,22 @@ async def _execute(connection: Any, statement: str, statements: Sequence[str]) -
         return  # another process made the same role in the same moment
     except asyncpg.InsufficientPrivilegeError as error:
         todo = ";\n".join(statements)
-        raise CannotPrepare(f"this database login may not create roles or databases; run once as an administrator:\n{todo};") from error
+        raise CannotPrepare(
+            f"this database login may not create roles or databases; run once as an administrator:\n{todo};"
+        ) from error
 
 
 async def _missing(connection: Any, database: str, service: str, login: str) -> list[str]:
     names = [role_name(service, role) for role in ("owner", "api", "worker")]
-    have = {row["rolname"] for row in await connection.fetch("select rolname from pg_roles where rolname like 'comeback\\_%'")}
+    have = {
+        row["rolname"]
+        for row in await connection.fetch("select rolname from pg_roles where rolname like 'comeback\\_%'")
+    }
     member = {
         row["rolname"]
         for row in await connection.fetch(
-            "select r.rolname from pg_roles r where r.rolname like 'comeback\\_%' and pg_has_role(current_user, r.oid, 'member')"
+            """select r.rolname from pg_roles r
+               where r.rolname like 'comeback\\_%' and pg_has_role(current_user, r.oid, 'member')"""
         )
     }
     quoted = '"' + login.replace('"', '""') + '"'
@@ -185,7 +192,9 @@ async def _open_schema(url: str, service: str) -> None:
         ready = await connection.fetchval("select has_schema_privilege($1, 'public', 'create')", owner)
         if not ready:
             await connection.execute(f"grant create on schema public to {owner}")
-        usable = await connection.fetchval("select has_schema_privilege($1, 'public', 'usage')", role_name(service, "api"))
+        usable = await connection.fetchval(
+            "select has_schema_privilege($1, 'public', 'usage')", role_name(service, "api")
+        )
         if not usable:
             await connection.execute(f"grant usage on schema public to {_both(service)}")
     except asyncpg.UndefinedObjectError as error:

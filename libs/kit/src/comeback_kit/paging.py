@@ -13,7 +13,9 @@ from comeback_kit.errors import FieldError, Unprocessable
 T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=100, description="most items to answer")]
-Cursor = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]+$", max_length=1024, description="`next_cursor` of the page before")]
+Cursor = Annotated[
+    str | None, Query(pattern=r"^[A-Za-z0-9_-]+$", max_length=1024, description="`next_cursor` of the page before")
+]
 
 
 class Page(Answer, Generic[T]):

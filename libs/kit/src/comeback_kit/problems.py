@@ -46,7 +46,10 @@ def problem(error: DomainError, request_id: str | None) -> dict[str, Any]:
 def response(error: DomainError, request_id: str | None) -> Response:
     """The answer of a failure."""
     return Response(
-        msgspec.json.encode(problem(error, request_id)), status_code=error.status, media_type=MEDIA_TYPE, headers=error.headers
+        msgspec.json.encode(problem(error, request_id)),
+        status_code=error.status,
+        media_type=MEDIA_TYPE,
+        headers=error.headers,
     )
 
 

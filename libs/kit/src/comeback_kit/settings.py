@@ -18,7 +18,9 @@ def _split_roles(value: object) -> object:
 def _known_roles(value: frozenset[str]) -> frozenset[str]:
     unknown = value - ALL_ROLES
     if unknown or not value:
-        raise ValueError(f"roles must be some of {', '.join(sorted(ALL_ROLES))}; got {', '.join(sorted(unknown)) or 'none'}")
+        raise ValueError(
+            f"roles must be some of {', '.join(sorted(ALL_ROLES))}; got {', '.join(sorted(unknown)) or 'none'}"
+        )
     return value
 
 
@@ -54,10 +56,15 @@ class ServiceSettings(BaseSettings):
     log_url: LogUrl | None = None
     public_url: PublicUrl = "http://127.0.0.1:8000"
     internal_public_key: str | None = Field(
-        default=None, description="Ed25519 public key (PEM, or one base64 line) that the gateway's tokens are verified with"
+        default=None,
+        description="Ed25519 public key (PEM, or one base64 line) that the gateway's tokens are verified with",
     )
     roles: Annotated[frozenset[str], NoDecode, BeforeValidator(_split_roles), AfterValidator(_known_roles)] = ALL_ROLES
     pool_api: int = Field(default=5, ge=1, le=100, description="connections for requests")
-    consumer_batch: int = Field(default=1000, ge=1, le=10_000, description="most records a transaction of the consumer takes")
+    consumer_batch: int = Field(
+        default=1000, ge=1, le=10_000, description="most records a transaction of the consumer takes"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    migrate_on_start: bool = Field(default=False, description="run migrations before serving (one machine; else use `migrate`)")
+    migrate_on_start: bool = Field(
+        default=False, description="run migrations before serving (one machine; else use `migrate`)"
+    )
