@@ -1,0 +1,40 @@
+"""Until when points can be spent, and when to warn of their end."""
+
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from loyalty.local_time import add_months, end_of_day, local_date, midnight, month_end, year_end
+from loyalty.program.document import Expiry
+
+
+class Warning(NamedTuple):  # noqa: A001  # the domain's word
+    """A warning that is due at an instant (UTC), that many days before points expire."""
+
+    days: int
+    at: datetime
+
+
+def expires_at(expiry: Expiry, since: datetime, zone: ZoneInfo) -> datetime | None:
+    """The 00:00 (UTC instant) after the last local day on which points can be spent; None: they never expire.
+
+    ``since`` is the instant they were earned; with ``sliding`` the instant of the member's last activity.
+    """
+    if expiry.kind == "none":
+        return None
+    return end_of_day(last_day(expiry, local_date(since, zone)), zone)
+
+
+def last_day(expiry: Expiry, day: date) -> date:
+    """The last day on which points can be spent that count from ``day``."""
+    if expiry.kind != "calendar":
+        day = add_months(day, expiry.months) if expiry.days is None else day + timedelta(days=expiry.days)
+    if expiry.round_to == "month_end":
+        return month_end(day)
+    return year_end(day) if expiry.round_to == "year_end" else day
+
+
+def warnings(expiry: Expiry, at: datetime, zone: ZoneInfo) -> tuple[Warning, ...]:
+    """When to warn of points that expire at ``at``: local midnights that many days before, the earliest first."""
+    end = local_date(at, zone)
+    return tuple(Warning(days, midnight(end - timedelta(days=days), zone)) for days in sorted(expiry.warn_days)[::-1])

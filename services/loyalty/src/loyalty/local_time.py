@@ -1,0 +1,77 @@
+"""Days, months and durations in a shop's time zone, safe across daylight-saving changes."""
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_DURATION: Final = re.compile(r"P(?=\d)(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A calendar duration: its length in hours depends on where it starts."""
+
+    months: int = 0
+    days: int = 0
+
+
+def parse_duration(text: str) -> Duration:
+    """Read an ISO 8601 duration of years, months, weeks and days, such as ``P1M`` or ``P30D``."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError("write an ISO 8601 duration of whole days, weeks, months or years, for example P30D or P1M")
+    years, months, weeks, days = (int(part or 0) for part in found.groups())
+    return Duration(months=12 * years + months, days=7 * weeks + days)
+
+
+def local_date(at: datetime, zone: ZoneInfo) -> date:
+    """The calendar day that it is in the zone at that instant."""
+    return at.astimezone(zone).date()
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which the day begins in the zone; where clocks skip 00:00, the instant they skip at."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which the day is over: the next day's 00:00."""
+    return midnight(day + timedelta(days=1), zone)
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day some months later, or the last of that month where it has no such day (31 Jan + 1 = 28 Feb)."""
+    year, month = divmod(12 * day.year + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def add(day: date, duration: Duration) -> date:
+    """The day plus a duration: months first, then days."""
+    return add_months(day, duration.months) + timedelta(days=duration.days)
+
+
+def month_end(day: date) -> date:
+    """The last day of the day's month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def year_end(day: date) -> date:
+    """31 December of the day's year."""
+    return day.replace(month=12, day=31)
+
+
+def moment(text: str, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) that a document means: an RFC 3339 instant, or a date, which begins at 00:00 in the zone."""
+    if len(text) == 10:
+        return midnight(date.fromisoformat(text), zone)
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def moment_end(text: str, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which an inclusive end is over: the instant itself, or the 00:00 that follows a date."""
+    if len(text) == 10:
+        return end_of_day(date.fromisoformat(text), zone)
+    return datetime.fromisoformat(text).astimezone(UTC)

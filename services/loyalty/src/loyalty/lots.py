@@ -1,0 +1,65 @@
+"""The arithmetic of lots: soonest expiry first, what a spend takes, and where points go back to."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class Lot(msgspec.Struct, frozen=True):
+    """Points that were earned together; ``expires_at`` None means never."""
+
+    lot_id: str
+    remaining: int
+    earned_at: datetime
+    expires_at: datetime | None = None
+
+
+class Take(msgspec.Struct, frozen=True):
+    """Points taken from one lot."""
+
+    lot_id: str
+    points: int
+
+
+def fefo(lots: Iterable[Lot]) -> list[Lot]:
+    """Lots in the order in which they are spent: soonest expiry first, never last; then the older, then by id."""
+    return sorted(lots, key=lambda lot: (lot.expires_at or _NEVER, lot.earned_at, lot.lot_id))
+
+
+def allocate(lots: Iterable[Lot], points: int) -> tuple[tuple[Take, ...], int]:
+    """Which lots pay for a spend, and how many points are missing."""
+    takes = []
+    for lot in fefo(lots):
+        if points <= 0:
+            break
+        part = min(points, lot.remaining)
+        if part > 0:
+            takes.append(Take(lot.lot_id, part))
+            points -= part
+    return tuple(takes), points
+
+
+def give_back(takes: Sequence[Take], points: int) -> tuple[Take, ...]:
+    """Which takes of one spend, in the order they were made, a return of some of its points refills.
+
+    The last take comes back first, so that what stays spent is what a smaller spend would have taken. Lots keep
+    their expiry. More points than were taken give all of them back, no more.
+    """
+    returned = []
+    for take in reversed(takes):
+        if points <= 0:
+            break
+        part = min(points, take.points)
+        returned.append(Take(take.lot_id, part))
+        points -= part
+    return tuple(returned)
+
+
+def absorb_deficit(points: int, deficit: int) -> tuple[int, int]:
+    """How many of some new points stay in their lot, and what deficit is left: a balance below 0 is filled first."""
+    absorbed = min(points, deficit)
+    return points - absorbed, deficit - absorbed

@@ -1,0 +1,80 @@
+"""The arithmetic of paying with points: rate, step, minimum, maximum share; and what a return gives back."""
+
+from fractions import Fraction
+from typing import ClassVar
+
+import msgspec
+
+from loyalty.program.document import Program, SpentPoints
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """Points to take and their worth in minor units of the order's currency."""
+
+    ok: ClassVar[bool] = True
+
+    points: int
+    value: int
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why points cannot be used: a stable code and what to do."""
+
+    ok: ClassVar[bool] = False
+
+    code: str
+    detail: str
+
+
+def quote(program: Program, points: int, *, balance: int, order_total: int, rate: Fraction | None) -> Quote | Refusal:
+    """How many of the asked points an order takes.
+
+    Args:
+        program: whose ``redemption`` and ``on_insufficient`` count.
+        points: asked for.
+        balance: what the member can spend.
+        order_total: minor units of the order's currency.
+        rate: minor units of the shop's currency for one of the order's (1 where they are the same), None where the
+            program has no rate for it.
+
+    """
+    if rate is None:
+        return Refusal("currency_without_rate", "the program has no rate for this currency; add it to currency_rates")
+    rules = program.redemption
+    asked = points
+    limit = most_points(program, order_total, rate)
+    if program.on_insufficient == "trim":
+        points = min(points, max(balance, 0), limit)
+    points -= points % rules.step
+    if points > balance:
+        return Refusal("not_enough_points", f"{points} points are needed and {max(balance, 0)} can be spent")
+    if points > limit:
+        return Refusal("above_max_share", f"this order takes at most {limit - limit % rules.step} points")
+    if points < max(rules.min_points, 1):
+        needed = max(rules.min_points, rules.step, 1)
+        return Refusal("below_min_points", f"at least {needed} points must be used; of {asked} {points} could be")
+    return Quote(points, value_of(program, points, rate))
+
+
+def most_points(program: Program, order_total: int, rate: Fraction) -> int:
+    """The most points whose worth is at most ``max_share`` of the order."""
+    rules = program.redemption
+    share = order_total * rate * Fraction(rules.max_share)
+    return int(share * rules.points / rules.value)
+
+
+def value_of(program: Program, points: int, rate: Fraction) -> int:
+    """What points are worth in minor units of the order's currency, rounded down."""
+    return int(points * program.redemption.value / (program.redemption.points * rate))
+
+
+def points_to_return(mode: SpentPoints, spent: int, *, left: int, full: int) -> int:
+    """How many of the points spent on an order have come back in all, once ``left`` of ``full`` is left of it.
+
+    ``left`` and ``full`` are in one unit, whatever it is; ``left`` 0 means cancelled or wholly refunded.
+    """
+    if mode == "never" or left >= full > 0:
+        return 0
+    if left <= 0:
+        return spent
+    return spent * (full - left) // full if mode == "proportional" else 0

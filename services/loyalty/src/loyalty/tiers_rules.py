@@ -1,0 +1,175 @@
+"""Tier arithmetic: the level of a value, the window it is counted in, and when a level is kept or lost.
+
+Up at once, whenever the value of the present window reaches a higher level. Down only at ``until``: at the end of the
+window (``ever``: at the change itself), never before grace is over, and as far as ``downgrade`` allows. Reaching the
+level again inside a calendar or rolling window moves ``until`` on; an anniversary stays where it is.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from loyalty.local_time import add, add_months, local_date, midnight, parse_duration
+from loyalty.program.tiers import Level, Tiers
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A member's level (None: below the lowest), since when, and the instant at which it is looked at again.
+
+    ``until`` None means that only a change of the value can move it.
+    """
+
+    level_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Review(msgspec.Struct, frozen=True):
+    """What a review decided; ``entered`` are the levels, lowest first, whose entry rewards are due."""
+
+    standing: Standing
+    change: Literal["up", "down", "none"] = "none"
+    entered: tuple[Level, ...] = ()
+
+
+def level_for(tiers: Tiers, value: int) -> Level | None:
+    """The highest level that a value reaches."""
+    reached = [level for level in tiers.levels if level.threshold <= value]
+    return reached[-1] if reached else None
+
+
+def window_of(tiers: Tiers, at: datetime, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+    """The instants (UTC) between which the basis counts at ``at``: start < t ≤ end for 12 months, else start ≤ t < end.
+
+    None is open. The basis ``balance`` has no window: it is what the member has at ``at``.
+    """
+    if tiers.window == "ever":
+        return None, None
+    if tiers.window == "calendar_year":
+        first = local_date(at, zone).replace(month=1, day=1)
+        return midnight(first, zone), midnight(first.replace(year=first.year + 1), zone)
+    if tiers.window == "month":
+        first = local_date(at, zone).replace(day=1)
+        return midnight(first, zone), midnight(add_months(first, 1), zone)
+    return _months_later(at, -12, zone), at
+
+
+def counts_in(tiers: Tiers, moment: datetime, at: datetime, zone: ZoneInfo) -> bool:
+    """Whether something of that moment counts in the window at ``at``."""
+    start, end = window_of(tiers, at, zone)
+    if start is None or end is None:
+        return True
+    half_open = tiers.window in ("calendar_year", "month")
+    return start <= moment < end if half_open else start < moment <= end
+
+
+def review(tiers: Tiers, standing: Standing, value: int, at: datetime, zone: ZoneInfo) -> Review:
+    """The standing after a look at the value of the window at ``at``.
+
+    Call it at every change of the value, and at ``standing.until`` with exactly that instant as ``at``, however late
+    it is called.
+    """
+    present = _place(tiers, standing.level_id)
+    reached = _reached(tiers, value)
+    if reached > present:
+        return Review(_enter(tiers, reached, at, zone), "up", tiers.levels[present + 1 : reached + 1])
+    if present < 0 or standing.since is None:
+        return Review(Standing())
+    if reached == present:
+        return Review(_kept(tiers, standing, at, zone))
+    return _below(tiers, standing, reached, at, zone)
+
+
+def until_for(tiers: Tiers, at: datetime, zone: ZoneInfo) -> datetime | None:
+    """The instant (UTC) to which a level holds that was reached at ``at``, grace aside; None with ``ever``."""
+    windows = 2 if tiers.until == "end_of_next" else 1
+    day = local_date(at, zone)
+    if tiers.window == "ever":
+        return None
+    if tiers.window == "calendar_year":
+        end = date(day.year + windows, 1, 1)
+    elif tiers.window == "month":
+        end = add_months(day.replace(day=1), windows)
+    else:
+        return _months_later(at, 12 * windows, zone, extra_days=tiers.extra_days)
+    return midnight(end + timedelta(days=tiers.extra_days), zone)
+
+
+def grace_end(tiers: Tiers, since: datetime, zone: ZoneInfo) -> datetime:
+    """The 00:00 (UTC instant) at which the grace of a level ends that was entered at ``since``."""
+    day = add(local_date(since, zone), parse_duration(tiers.grace))
+    if tiers.grace_round_to == "month_end" and day.day > 1:
+        day = add_months(day.replace(day=1), 1)
+    return midnight(day, zone)
+
+
+def points_to_next(tiers: Tiers, standing: Standing, value: int) -> tuple[Level, int] | None:
+    """The level above the member's and what is missing to it; None at the top."""
+    place = _place(tiers, standing.level_id) + 1
+    if place >= len(tiers.levels):
+        return None
+    level = tiers.levels[place]
+    return level, max(0, level.threshold - value)
+
+
+def points_to_keep(tiers: Tiers, standing: Standing, value: int) -> int:
+    """What is missing in the present window to reach the member's own level again; 0 without a level."""
+    place = _place(tiers, standing.level_id)
+    return max(0, tiers.levels[place].threshold - value) if place >= 0 else 0
+
+
+def _below(tiers: Tiers, standing: Standing, reached: int, at: datetime, zone: ZoneInfo) -> Review:
+    """A value that no longer reaches the level: it holds to its end, then through grace, then it falls."""
+    if standing.since is None or (tiers.window != "ever" and not _is_due(standing, at)):
+        return Review(standing)
+    grace_ends = grace_end(tiers, standing.since, zone)
+    if at < grace_ends:
+        return Review(_standing(standing, until=grace_ends))
+    if tiers.downgrade == "none":
+        return Review(_standing(standing, until=until_for(tiers, at, zone)))
+    one_down = _place(tiers, standing.level_id) - 1
+    lower = max(reached, one_down) if tiers.downgrade == "one" else reached
+    return Review(_enter(tiers, lower, at, zone), "down")
+
+
+def _enter(tiers: Tiers, place: int, at: datetime, zone: ZoneInfo) -> Standing:
+    if place < 0:
+        return Standing()
+    until = until_for(tiers, at, zone)
+    if until is not None:
+        until = max(until, grace_end(tiers, at, zone))
+    return Standing(tiers.levels[place].id, at, until)
+
+
+def _kept(tiers: Tiers, standing: Standing, at: datetime, zone: ZoneInfo) -> Standing:
+    until = until_for(tiers, at, zone)
+    if until is None:
+        return _standing(standing, until=None)
+    if tiers.window == "anniversary" and not _is_due(standing, at):
+        return standing
+    return _standing(standing, until=max(until, standing.until or until))
+
+
+def _standing(standing: Standing, *, until: datetime | None) -> Standing:
+    return standing if until == standing.until else Standing(standing.level_id, standing.since, until)
+
+
+def _is_due(standing: Standing, at: datetime) -> bool:
+    return standing.until is None or at >= standing.until
+
+
+def _place(tiers: Tiers, level_id: str | None) -> int:
+    """Index of a level; -1 below the lowest and for a level that the program no longer has."""
+    return next((place for place, level in enumerate(tiers.levels) if level.id == level_id), -1)
+
+
+def _reached(tiers: Tiers, value: int) -> int:
+    return sum(level.threshold <= value for level in tiers.levels) - 1
+
+
+def _months_later(at: datetime, months: int, zone: ZoneInfo, *, extra_days: int = 0) -> datetime:
+    local = at.astimezone(zone)
+    day = add_months(local.date(), months) + timedelta(days=extra_days)
+    return datetime.combine(day, local.time(), zone).astimezone(UTC)
