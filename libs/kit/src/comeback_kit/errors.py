@@ -143,3 +143,12 @@ class PermanentError(Exception):
 
 class TransientError(Exception):
     """A consumer's failure that passes: the batch is tried again for ever, its position kept."""
+
+
+class PoisonEvent(PermanentError):
+    """Names the one event of a batch that can never succeed, so that the batch need not be bisected to find it."""
+
+    def __init__(self, event: Any, reason: str) -> None:
+        super().__init__(reason)
+        self.event = event
+        self.reason = reason
