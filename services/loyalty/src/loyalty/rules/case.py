@@ -1,0 +1,63 @@
+"""The facts that conditions look at, of one order or activity and its member."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Line = Mapping[str, Any]
+
+
+class Goods:
+    """What of an order a rule sees: per line its amount (minor units of the order's currency) and its units.
+
+    ``amount`` also holds what belongs to no line: shipping and tip, where the program lets them earn.
+    """
+
+    __slots__ = ("amount", "amounts", "lines", "units")
+
+    def __init__(self, lines: Sequence[Line], amounts: Sequence[int], units: Sequence[int], amount: int) -> None:
+        self.lines = lines
+        self.amounts = amounts
+        self.units = units
+        self.amount = amount
+
+    def of(self, places: Sequence[int]) -> int:
+        """The amount of some lines."""
+        amounts = self.amounts
+        return sum(amounts[place] for place in places)
+
+
+class Case:
+    """One order (or activity) and what was fixed about its member."""
+
+    __slots__ = ("_local", "at", "attributes", "channel", "tags", "tier", "zone")
+
+    def __init__(
+        self,
+        at: datetime,
+        zone: ZoneInfo,
+        *,
+        channel: str | None,
+        attributes: Mapping[str, Any] | None,
+        tier: str | None,
+        tags: Sequence[str],
+    ) -> None:
+        self.at = at
+        self.zone = zone
+        self.channel = channel
+        self.attributes = attributes
+        self.tier = tier
+        self.tags = tags
+        self._local: datetime | None = None
+
+    @property
+    def local(self) -> datetime:
+        """When it happened, on the shop's clock."""
+        if self._local is None:
+            self._local = self.at.astimezone(self.zone)
+        return self._local
+
+
+Condition = Callable[[Case], str | None]
+LineFilter = Callable[[Line], bool]

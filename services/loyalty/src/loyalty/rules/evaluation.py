@@ -1,0 +1,107 @@
+"""The target of an order: what the rules give on what is left of it. The hot path of settlement and of previews."""
+
+from typing import Any, Final
+
+import msgspec
+
+from loyalty.rules.assessment import Assessment, assess
+from loyalty.rules.basket import Basket, Order, weigh
+from loyalty.rules.case import Case
+from loyalty.rules.compiled import CompiledProgram, Ratio
+from loyalty.rules.counting import why_it_does_not_count
+from loyalty.rules.facts import Kept, Used
+from loyalty.rules.instants import placed_at
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """What an order is worth.
+
+    ``points`` is the target (≥ 0), ``rule_ids`` the rules that paid, in document order; ``usage`` what the order
+    takes of the member's counters; ``note`` why the order as a whole earns nothing, None where it may.
+    """
+
+    points: int = 0
+    rule_ids: tuple[str, ...] = ()
+    usage: dict[str, Used] = {}
+    note: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the order counts (CONTRACT §2), whatever it earns."""
+        return self.note is None or self.note == "currency_without_rate"
+
+
+class Weighing(msgspec.Struct, frozen=True):
+    """What evaluation and explanation share: the goods, what the rules pay on them, and the target."""
+
+    basket: Basket
+    assessment: Assessment
+    rate: Ratio
+    points: int
+
+
+def evaluate(program: CompiledProgram, order: Order, kept: Kept, *, assume_counts: bool = False) -> Evaluation:
+    """The target of an order for the member whose values are kept.
+
+    ``assume_counts`` is for previews of orders that are not paid yet: cancelled ones and tests stay worth 0.
+    """
+    why = why_it_does_not_count(order, program.earn_on, assume=assume_counts)
+    if why is not None:
+        return Evaluation(note=why)
+    weighing = weigh_order(program, order, kept)
+    if weighing is None:
+        return Evaluation(note="currency_without_rate")
+    found = weighing.assessment
+    if weighing.points == 0:
+        return _WORTHLESS
+    rule_ids = tuple(rule.id for rule, points in zip(program.rules, found.points, strict=True) if points)
+    usage = _usage(program, weighing, kept) if program.needs_usage else {}
+    return Evaluation(weighing.points, rule_ids, usage)
+
+
+_WORTHLESS: Final = Evaluation()
+
+
+def weigh_order(program: CompiledProgram, order: Order, kept: Kept) -> Weighing | None:
+    """Everything about an order that counts; None where the program has no rate for its currency."""
+    rate = program.rate(order["currency"])
+    if rate is None:
+        return None
+    basket = weigh(order, program.document.eligible, per_line=program.per_line)
+    goods = basket.full if program.proportional else basket.left
+    case = case_of(program, order, kept)
+    found = assess(program, goods, case, kept, rate)
+    points = found.total
+    if program.proportional:
+        points = _share(points, basket.left.amount, basket.full.amount)
+    return Weighing(basket, found, rate, points)
+
+
+def case_of(program: CompiledProgram, order: Order, kept: Kept) -> Case:
+    """What the conditions of a program look at in an order."""
+    attributes: dict[str, Any] | None = order.get("attributes")
+    return Case(
+        placed_at(order),
+        program.zone,
+        channel=order.get("channel"),
+        attributes=attributes,
+        tier=kept.tier,
+        tags=kept.tags,
+    )
+
+
+def _share(points: int, left: int, full: int) -> int:
+    """The part of the points that belongs to what is left; all of them where nothing of the order has an amount."""
+    return points * left // full if full else points
+
+
+def _usage(program: CompiledProgram, weighing: Weighing, kept: Kept) -> dict[str, Used]:
+    left, full = weighing.basket.left.amount, weighing.basket.full.amount
+    usage = {}
+    for rule, points in zip(program.rules, weighing.assessment.points, strict=True):
+        allowance = kept.limits.get(rule.id)
+        if allowance is not None and points:
+            usage[allowance.key] = (1, _share(points, left, full) if program.proportional else points)
+    for allowance in kept.caps.values():
+        usage[allowance.key] = (0, weighing.points)
+    return usage

@@ -1,0 +1,109 @@
+"""What depends on the member: fixed the first time an order counts, kept with it, used by every later settlement."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from loyalty.local_time import local_date
+from loyalty.rules.basket import Order
+from loyalty.rules.compiled import CompiledProgram, CompiledRule
+from loyalty.rules.instants import earned_at
+from loyalty.rules.periods import cap_key, rule_key
+
+Used = tuple[int, int]
+"""Times and points that count in a period."""
+
+
+class Allowance(msgspec.Struct, frozen=True, array_like=True):
+    """What a limit or a cap still lets through: ``key`` names its counter, None means as much as one likes."""
+
+    key: str
+    times: int | None
+    points: int | None
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """A member as the service knows them now, this order aside.
+
+    ``used`` holds the counters of ``usage_keys``: how often and how many points the member's other orders and
+    activities took in those periods; an absent counter is zero.
+    """
+
+    tier: str | None = None
+    first_purchase: bool = False
+    tags: tuple[str, ...] = ()
+    used: Mapping[str, Used] = {}
+
+
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was fixed for one (order, member). ``limits`` by rule id, ``caps`` by period."""
+
+    tier: str | None = None
+    first_purchase: bool = False
+    tags: tuple[str, ...] = ()
+    limits: dict[str, Allowance] = {}
+    caps: dict[str, Allowance] = {}
+
+    def to_json(self) -> str:
+        """The text to store with the order."""
+        return _encoder.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Kept":
+        """What ``to_json`` gave."""
+        return _decoder.decode(text)
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Kept)
+NOTHING_KEPT: Final = Kept()
+
+
+def usage_keys(program: CompiledProgram, at: datetime) -> tuple[str, ...]:
+    """The counters of a member that ``fix`` looks at for an order earned at that instant."""
+    if not program.needs_usage:
+        return ()
+    day = local_date(at, program.zone)
+    return (
+        *(rule_key(rule.id, rule.counted_in, day) for rule in program.counted if rule.counted_in),
+        *(cap_key(cap.period, day) for cap in program.period_caps),
+    )
+
+
+def fix(program: CompiledProgram, order: Order, facts: Facts) -> Kept:
+    """The values to keep with an order that counts for the first time for this member."""
+    if not program.depends_on_member:
+        return NOTHING_KEPT
+    return fix_at(program, earned_at(program, order), facts, program.counted)
+
+
+def fix_at(program: CompiledProgram, at: datetime, facts: Facts, counted: Iterable[CompiledRule]) -> Kept:
+    """The values for something earned at that instant under these limited rules."""
+    day = local_date(at, program.zone)
+    limits: dict[str, Allowance] = {}
+    caps: dict[str, Allowance] = {}
+    for rule in counted:
+        if rule.limit is not None and rule.counted_in is not None:
+            key = rule_key(rule.id, rule.counted_in, day)
+            limits[rule.id] = allowance(key, rule.limit.times, rule.limit.points, facts.used)
+    for cap in program.period_caps:
+        caps[cap.period] = allowance(cap_key(cap.period, day), None, cap.points, facts.used)
+    return Kept(
+        tier=facts.tier if program.needs_tier else None,
+        first_purchase=facts.first_purchase and program.needs_first_purchase,
+        tags=tuple(sorted(program.tags.intersection(facts.tags))),
+        limits=limits,
+        caps=caps,
+    )
+
+
+def allowance(key: str, times: int | None, points: int | None, used: Mapping[str, Used]) -> Allowance:
+    """What is left of a limit after what the member used."""
+    used_times, used_points = used.get(key, (0, 0))
+    return Allowance(
+        key,
+        None if times is None else max(0, times - used_times),
+        None if points is None else max(0, points - used_points),
+    )

@@ -1,0 +1,30 @@
+"""The instants of an order that earning looks at."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from loyalty.rules.basket import Order
+from loyalty.rules.compiled import CompiledProgram
+
+_FIELDS: Final = {"paid": "paid_at", "placed": "placed_at", "fulfilled": "fulfilled_at", "delivered": "delivered_at"}
+
+
+def earned_at(program: CompiledProgram, order: Order) -> datetime:
+    """When the order's points were earned: the instant of ``earn_on`` in the order, else ``placed_at`` (UTC)."""
+    return _instant(order.get(_FIELDS[program.earn_on]) or order["placed_at"])
+
+
+def placed_at(order: Order) -> datetime:
+    """When the order was placed (UTC)."""
+    return _instant(order["placed_at"])
+
+
+def delivered_at(order: Order) -> datetime | None:
+    """When the order was delivered (UTC), if it was."""
+    found = order.get("delivered_at")
+    return _instant(found) if found else None
+
+
+def _instant(value: Any) -> datetime:
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at.astimezone(UTC) if at.tzinfo is not UTC else at
