@@ -26,7 +26,9 @@ class Refusal(msgspec.Struct, frozen=True):
     detail: str
 
 
-def quote(program: Program, points: int, *, balance: int, order_total: int, rate: Fraction | None) -> Quote | Refusal:
+def quote(
+    program: Program, points: int, *, balance: int, order_total: int, rate: tuple[int, int] | None
+) -> Quote | Refusal:
     """How many of the asked points an order takes.
 
     Args:
@@ -34,8 +36,8 @@ def quote(program: Program, points: int, *, balance: int, order_total: int, rate
         points: asked for.
         balance: what the member can spend.
         order_total: minor units of the order's currency.
-        rate: minor units of the shop's currency for one of the order's (1 where they are the same), None where the
-            program has no rate for it.
+        rate: ``CompiledProgram.rate`` of the order's currency: what one minor unit of it is worth in the shop's, as
+            numerator and denominator; None where the program has no rate for it.
 
     """
     if rate is None:
@@ -50,22 +52,23 @@ def quote(program: Program, points: int, *, balance: int, order_total: int, rate
         return Refusal("not_enough_points", f"{points} points are needed and {max(balance, 0)} can be spent")
     if points > limit:
         return Refusal("above_max_share", f"this order takes at most {limit - limit % rules.step} points")
-    if points < max(rules.min_points, 1):
-        needed = max(rules.min_points, rules.step, 1)
+    value = value_of(program, points, rate)
+    if points < rules.min_points or value < 1:
+        needed = max(rules.min_points, rules.step)
         return Refusal("below_min_points", f"at least {needed} points must be used; of {asked} {points} could be")
-    return Quote(points, value_of(program, points, rate))
+    return Quote(points, value)
 
 
-def most_points(program: Program, order_total: int, rate: Fraction) -> int:
+def most_points(program: Program, order_total: int, rate: tuple[int, int]) -> int:
     """The most points whose worth is at most ``max_share`` of the order."""
     rules = program.redemption
-    share = order_total * rate * Fraction(rules.max_share)
+    share = order_total * Fraction(*rate) * Fraction(rules.max_share)
     return int(share * rules.points / rules.value)
 
 
-def value_of(program: Program, points: int, rate: Fraction) -> int:
+def value_of(program: Program, points: int, rate: tuple[int, int]) -> int:
     """What points are worth in minor units of the order's currency, rounded down."""
-    return int(points * program.redemption.value / (program.redemption.points * rate))
+    return int(points * program.redemption.value / (program.redemption.points * Fraction(*rate)))
 
 
 def points_to_return(mode: SpentPoints, spent: int, *, left: int, full: int) -> int:
