@@ -1,6 +1,6 @@
 """The target of an order: what the rules give on what is left of it. The hot path of settlement and of previews."""
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -17,13 +17,15 @@ class Evaluation(msgspec.Struct, frozen=True):
     """What an order is worth.
 
     ``points`` is the target (≥ 0), ``rule_ids`` the rules that paid, in document order; ``usage`` what the order
-    takes of the member's counters; ``note`` why the order as a whole earns nothing, None where it may.
+    takes of the member's counters; ``note`` why the order as a whole earns nothing, None where it may. ``amount`` is
+    the eligible amount that is left, in minor units of the shop's currency, rounded down: what tiers by spend count.
     """
 
     points: int = 0
     rule_ids: tuple[str, ...] = ()
     usage: dict[str, Used] = {}
     note: str | None = None
+    amount: int = 0
 
     @property
     def counts(self) -> bool:
@@ -51,15 +53,13 @@ def evaluate(program: CompiledProgram, order: Order, kept: Kept, *, assume_count
     weighing = weigh_order(program, order, kept)
     if weighing is None:
         return Evaluation(note="currency_without_rate")
-    found = weighing.assessment
+    found, rate = weighing.assessment, weighing.rate
+    amount = weighing.basket.left.amount * rate[0] // rate[1]
     if weighing.points == 0:
-        return _WORTHLESS
+        return Evaluation(amount=amount)
     rule_ids = tuple(rule.id for rule, points in zip(program.rules, found.points, strict=True) if points)
     usage = _usage(program, weighing, kept) if program.needs_usage else {}
-    return Evaluation(weighing.points, rule_ids, usage)
-
-
-_WORTHLESS: Final = Evaluation()
+    return Evaluation(weighing.points, rule_ids, usage, None, amount)
 
 
 def weigh_order(program: CompiledProgram, order: Order, kept: Kept) -> Weighing | None:

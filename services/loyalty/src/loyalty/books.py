@@ -1,0 +1,189 @@
+"""A member under lock, with the lots that were read and everything that one transaction changes about them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from loyalty.lots import Lot
+from loyalty.settlement import Account
+from loyalty.tiers_rules import Standing
+
+Key = tuple[str, str]
+"""(shop_id, customer_id)"""
+
+LOT_COLUMNS: Final = (
+    "lot_id",
+    "order_id",
+    "program_version",
+    "earned",
+    "clawed",
+    "shortfall",
+    "remaining",
+    "held",
+    "expired",
+    "active",
+    "scored",
+    "spend",
+    "orders",
+    "warned",
+    "earned_at",
+    "available_at",
+    "expires_at",
+)
+
+
+class LotRow:
+    """One lot as in the table ``lots``; ``changed`` says that it is to be written."""
+
+    __slots__ = (*LOT_COLUMNS, "changed")
+
+    lot_id: str
+    order_id: str | None
+    program_version: int
+    earned: int
+    clawed: int
+    shortfall: int
+    remaining: int
+    held: int
+    expired: int
+    active: bool
+    scored: bool
+    spend: int
+    orders: int
+    warned: int | None
+    earned_at: datetime
+    available_at: datetime | None
+    expires_at: datetime | None
+    changed: bool
+
+    @classmethod
+    def new(
+        cls,
+        lot_id: str,
+        *,
+        program_version: int,
+        earned_at: datetime,
+        available_at: datetime | None,
+        expires_at: datetime | None,
+        now: datetime,
+        order_id: str | None = None,
+        scored: bool = True,
+    ) -> "LotRow":
+        """An empty lot; it is active when its points could be spent now."""
+        lot = cls()
+        lot.lot_id, lot.order_id, lot.program_version = lot_id, order_id, program_version
+        lot.earned = lot.clawed = lot.shortfall = lot.remaining = lot.held = lot.expired = 0
+        lot.active = available_at is not None and available_at <= now
+        lot.scored, lot.spend, lot.orders, lot.warned = scored, 0, 0, None
+        lot.earned_at, lot.available_at, lot.expires_at = earned_at, available_at, expires_at
+        lot.changed = True
+        return lot
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> "LotRow":
+        """A lot from its row."""
+        lot = cls()
+        for column in LOT_COLUMNS:
+            setattr(lot, column, row[column])
+        lot.changed = False
+        return lot
+
+    @property
+    def account(self) -> Account:
+        """What the settlement of the lot's order looks at."""
+        return Account(
+            earned=self.earned,
+            clawed=self.clawed,
+            shortfall=self.shortfall,
+            pending=0 if self.active else self.remaining,
+            active=self.remaining if self.active else 0,
+            expired=self.expired,
+        )
+
+    @property
+    def as_lot(self) -> Lot:
+        """What the allocation of a spend looks at."""
+        return Lot(self.lot_id, self.remaining, self.earned_at, self.expires_at)
+
+    def values(self) -> tuple[Any, ...]:
+        """The row, in the order of ``LOT_COLUMNS``."""
+        return tuple([getattr(self, column) for column in LOT_COLUMNS])
+
+
+class Book:
+    """One member. ``lots`` holds those that were read or made; ``all_open`` says that every open one is there.
+
+    ``score`` is what the shop's tiers count in the present window, where the shop has tiers; ``used`` the counters of
+    limits and caps that were read.
+    """
+
+    __slots__ = (
+        "active_at",
+        "all_open",
+        "balance",
+        "changed",
+        "created_at",
+        "customer_id",
+        "due_at",
+        "held",
+        "lifetime_earned",
+        "lifetime_orders",
+        "lifetime_spend",
+        "lots",
+        "orders_fixed",
+        "pending",
+        "score",
+        "seq",
+        "shop_id",
+        "shortfall",
+        "standing",
+        "tags",
+        "used",
+    )
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self.shop_id: str = row["shop_id"]
+        self.customer_id: str = row["customer_id"]
+        self.seq: int = row["seq"]
+        self.balance: int = row["balance"]
+        self.pending: int = row["pending"]
+        self.held: int = row["held"]
+        self.shortfall: int = row["shortfall"]
+        self.lifetime_earned: int = row["lifetime_earned"]
+        self.lifetime_spend: int = row["lifetime_spend"]
+        self.lifetime_orders: int = row["lifetime_orders"]
+        self.orders_fixed: int = row["orders_fixed"]
+        self.standing = Standing(row["tier_id"], row["tier_since"], row["tier_until"])
+        self.active_at: datetime | None = row["active_at"]
+        self.due_at: datetime | None = row["due_at"]
+        self.created_at: datetime = row["created_at"]
+        self.lots: dict[str, LotRow] = {}
+        self.all_open = False
+        self.used: dict[str, tuple[int, int]] = {}
+        self.tags: tuple[str, ...] = ()
+        self.score = 0
+        self.changed = False
+
+    @property
+    def key(self) -> Key:
+        """(shop_id, customer_id)"""
+        return self.shop_id, self.customer_id
+
+    @property
+    def deficit(self) -> int:
+        """How far the balance is below 0."""
+        return max(0, -self.balance)
+
+    def spendable(self, now: datetime) -> list[Lot]:
+        """The lots that a spend may take from."""
+        return [
+            lot.as_lot
+            for lot in self.lots.values()
+            if lot.active and lot.remaining > 0 and (lot.expires_at is None or lot.expires_at > now)
+        ]
+
+    def due_by(self, at: datetime | None) -> None:
+        """Something of the member happens by itself at that instant: look again then."""
+        if at is not None and (self.due_at is None or at < self.due_at):
+            self.due_at = at
+            self.changed = True

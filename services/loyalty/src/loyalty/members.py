@@ -1,0 +1,92 @@
+"""Locking members in one order, so that batches, redemptions and jobs of the same members never deadlock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from comeback_kit.db import Connection
+from loyalty.books import LOT_COLUMNS, Book, Key, LotRow
+from loyalty.errors import MemberUnknown
+
+_COLUMNS: Final = """m.shop_id, m.customer_id, m.seq, m.balance, m.pending, m.held, m.shortfall, m.lifetime_earned,
+  m.lifetime_spend, m.lifetime_orders, m.orders_fixed, m.tier_id, m.tier_since, m.tier_until, m.active_at, m.due_at,
+  m.merged_into, m.erased_at, m.created_at"""
+_CREATE: Final = """
+insert into members (shop_id, customer_id, created_at, updated_at)
+select shop_id, customer_id, $3, $3 from unnest($1::text[], $2::text[]) u(shop_id, customer_id)
+on conflict (shop_id, customer_id) do nothing"""
+_LOCK: Final = f"""
+select {_COLUMNS}
+from unnest($1::text[], $2::text[]) u(shop_id, customer_id) join members m using (shop_id, customer_id)
+order by m.shop_id, m.customer_id for update of m"""
+_LOTS: Final = f"""
+select l.shop_id, l.customer_id, {", ".join(f"l.{column}" for column in LOT_COLUMNS)}
+from unnest($1::text[], $2::text[]) u(shop_id, customer_id) join lots l using (shop_id, customer_id)
+where l.remaining > 0 or l.held > 0
+union
+select l.shop_id, l.customer_id, {", ".join(f"l.{column}" for column in LOT_COLUMNS)}
+from unnest($3::text[], $4::text[], $5::text[]) n(shop_id, customer_id, lot_id)
+join lots l using (shop_id, customer_id, lot_id)"""
+
+
+async def lock(tx: Connection, keys: Iterable[Key], now: datetime, *, create: bool) -> dict[Key, Book]:
+    """Lock members in (shop, id) order and answer them by the id that was asked for.
+
+    An id that was merged into another answers that member. With ``create`` the unknown ones are made, else they are
+    missing in the answer.
+    """
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    shops, customers = [key[0] for key in wanted], [key[1] for key in wanted]
+    if create:
+        await tx.execute(_CREATE, shops, customers, now)
+    rows = {(row["shop_id"], row["customer_id"]): row for row in await tx.fetch(_LOCK, shops, customers)}
+    books: dict[Key, Book] = {}
+    moved: dict[Key, Key] = {}
+    for key, row in rows.items():
+        if row["merged_into"] is None:
+            books[key] = Book(row)
+        else:
+            moved[key] = (key[0], row["merged_into"])
+    if moved:
+        missing = [target for target in moved.values() if target not in books]
+        books |= await lock(tx, missing, now, create=False)
+        books |= {key: books[target] for key, target in moved.items() if target in books}
+    return books
+
+
+async def lock_one(tx: Connection, shop_id: str, customer_id: str, now: datetime, *, create: bool = False) -> Book:
+    """Lock one member. Raises ``MemberUnknown`` (404)."""
+    books = await lock(tx, [(shop_id, customer_id)], now, create=create)
+    if not books:
+        raise MemberUnknown
+    return books[shop_id, customer_id]
+
+
+async def read_lots(tx: Connection, books: Iterable[Book], named: Mapping[Key, Sequence[str]] | None = None) -> None:
+    """Read the open lots of locked members, and the named ones even when nothing is left in them."""
+    by_key = {book.key: book for book in books if not book.all_open}
+    extra = [
+        (*key, lot_id)
+        for key, lot_ids in (named or {}).items()
+        for lot_id in lot_ids
+    ]
+    wanted = sorted(by_key)
+    if not wanted and not extra:
+        return
+    every = {book.key: book for book in books}
+    rows = await tx.fetch(
+        _LOTS,
+        [key[0] for key in wanted],
+        [key[1] for key in wanted],
+        [one[0] for one in extra],
+        [one[1] for one in extra],
+        [one[2] for one in extra],
+    )
+    for row in rows:
+        book = every[row["shop_id"], row["customer_id"]]
+        if row["lot_id"] not in book.lots:
+            book.lots[row["lot_id"]] = LotRow.read(row)
+    for book in by_key.values():
+        book.all_open = True
