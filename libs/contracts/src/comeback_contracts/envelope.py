@@ -27,7 +27,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subject: str
     shopid: str
     data: msgspec.Raw
-    specversion: str = msgspec.field(default_factory=lambda: SPEC_VERSION)  # a factory's value is written, a default's not
+    # Plain defaults are left out of the document, the values of a factory are not.
+    specversion: str = msgspec.field(default_factory=lambda: SPEC_VERSION)
     datacontenttype: str = msgspec.field(default_factory=lambda: "application/json")
     keyid: str | None = None
     traceparent: str | None = None
@@ -54,6 +55,7 @@ class MalformedEvent(ValueError):
     """Bytes that are no event of ours; the message says why."""
 
 
+_OPENING_BRACE: Final = ord("{")
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(_Read)
 
@@ -148,7 +150,7 @@ def _check_attributes(event: Event) -> None:
     for name in ("id", "source", "type", "subject", "shopid"):
         if not getattr(event, name):
             raise MalformedEvent(f"{name} is empty")
-    if memoryview(event.data)[:1] != b"{":
+    if memoryview(event.data)[0] != _OPENING_BRACE:
         raise MalformedEvent("data is no JSON object")
     try:
         canonical(event.time)

@@ -1,7 +1,7 @@
 """Instants: RFC 3339 in, UTC out.
 
-The canonical text is ``2026-01-31T12:00:00Z``, with a fraction of at most six digits and no trailing zeros where there is
-one. Two canonical texts of one instant are equal, and they sort as their instants do once the ``Z`` is cut off.
+The canonical text is ``2026-01-31T12:00:00Z``; a fraction has at most six digits and no trailing zeros.
+Two canonical texts of one instant are equal, and they sort as their instants do once the ``Z`` is cut off.
 """
 
 import re

@@ -18,7 +18,7 @@ class Contract(BaseModel):
 
 
 class FieldwiseContract(Contract):
-    """Data that merges field by field: an absent field is unchanged, ``null`` clears it, so both stay as they were said."""
+    """Data that merges field by field: absent is unchanged, ``null`` clears; both stay as they were said."""
 
     def as_data(self) -> dict[str, Any]:
         return self.model_dump(mode="json", exclude_unset=True)

@@ -54,9 +54,10 @@ def decimal_amount(minor: int, currency: str) -> Decimal:
 
 
 def format_money(minor: int, currency: str, locale: str) -> str:
-    """An amount as people of a locale write it: ``(1234, "EUR", "de")`` → ``12,34 €``; an unknown locale reads as English.
+    """An amount as people of a locale write it: ``(1234, "EUR", "de")`` → ``12,34 €``.
 
-    Needs babel (``comeback-contracts[text]``). Raises ``ValueError`` for an unknown currency.
+    An unknown locale reads as English. Needs babel (``comeback-contracts[text]``).
+    Raises ``ValueError`` for an unknown currency.
     """
     known = _locale(locale)
     # Decimals are those of the minor unit: babel's own follow usage (IQD 0), which would drop money from sight.

@@ -1,24 +1,19 @@
-"""The order as callers send it, and what is about returns of it. All money in minor units of the order's ``currency``."""
+"""The order as callers send it, and returns of it. All money is in minor units of the order's ``currency``."""
 
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from comeback_contracts.attributes import Attributes
 from comeback_contracts.ids import Id
 from comeback_contracts.instants import Instant, PastInstant
 from comeback_contracts.model import Contract
-from comeback_contracts.money import Amount, Count, Currency, Integer
+from comeback_contracts.money import Amount, Count, Currency
 from comeback_contracts.order_sums import line_total, order_total
 from comeback_contracts.people import Email, Phone
 from comeback_contracts.problems import DOES_NOT_ADD_UP
 from comeback_contracts.text import Country, Locale, ShortText, Text
-
-MAX_ATTRIBUTES: Final = 50
-
-Scalar: TypeAlias = Annotated[bool, Field(strict=True)] | Integer | Annotated[float, Field(strict=True)] | Text | None
-Attributes = Annotated[dict[ShortText, Scalar], Field(max_length=MAX_ATTRIBUTES)]
-"""At most 50 scalars of the shop's own, by name."""
 
 Quantity = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 State = Literal["open", "closed", "cancelled"]
@@ -43,7 +38,7 @@ class OrderCustomer(Contract):
 
 
 class Line(Contract):
-    """One line. ``total`` = ``quantity`` × ``unit_price`` − ``discount``, gross of refunds, tax as the shop shows it."""
+    """``total`` = ``quantity`` × ``unit_price`` − ``discount``, gross of refunds, tax as the shop shows it."""
 
     line_id: Id
     product_id: Id | None = None
@@ -84,7 +79,7 @@ class RefundLine(Contract):
 
 
 class Refund(Contract):
-    """Money given back. What of ``amount`` no line, shipping or tax explains is spread over what is left of the lines."""
+    """Money given back. What of ``amount`` its lines, shipping and tax do not explain is spread over the lines."""
 
     refund_id: Id
     at: PastInstant
@@ -178,6 +173,12 @@ class OrderData(Contract):
     order: Order
 
 
+class OrderRefundsData(Contract):
+    """``order.refunded`` of a sender that knows only the refunds."""
+
+    order: OrderRefunds
+
+
 class OrderRefundedData(Contract):
     """``order.refunded``: the order as it is, or only its refunds."""
 
@@ -193,7 +194,7 @@ class ReturnLine(Contract):
 
 
 class ReturnData(Contract):
-    """``return.requested .received``: goods on their way back. Money comes with a refund of the order, not with this."""
+    """``return.requested .received``: goods on their way back. Money comes with a refund of the order."""
 
     return_id: Id
     order_id: Id

@@ -25,7 +25,7 @@ class FieldProblem:
 class InvalidData(ValueError):
     """Data that the contract refuses.
 
-    ``code`` is ``order_does_not_add_up`` or ``in_the_future`` where nothing else is wrong, otherwise ``invalid_request``.
+    ``code`` is ``order_does_not_add_up`` or ``in_the_future`` where nothing else is wrong, else ``invalid_request``.
     """
 
     def __init__(self, code: str, errors: Iterable[FieldProblem]) -> None:
@@ -50,12 +50,9 @@ def invalid(error: ValidationError, prefix: str = "") -> InvalidData:
     )
 
 
-def _path(loc: tuple[str | int, ...]) -> Iterable[str | int]:
-    """Without pydantic's own marks: ``[key]`` for a bad key, the member types of a union such as ``str``."""
-    return (part for part in loc if part not in _MARKS)
-
-
-_MARKS: Final = frozenset({"[key]", "bool", "int", "float", "str", "constrained-str", "constrained-int", "none"})
+def _path(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Without pydantic's mark for "the key itself is bad"."""
+    return loc[:-1] if loc and loc[-1] == "[key]" else loc
 
 
 def _detail(kind: str, error: Any) -> str:

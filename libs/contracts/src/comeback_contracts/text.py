@@ -29,7 +29,9 @@ Country = Annotated[str, Field(strict=True), StringConstraints(pattern=r"^[A-Z]{
 """ISO 3166-1 alpha-2: ``DE``."""
 
 TimeZone = Annotated[
-    str, Field(strict=True), StringConstraints(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}$")
+    str,
+    Field(strict=True),
+    StringConstraints(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}$"),
 ]
 """The form of an IANA zone name; whether it exists is the reader's to say, who has the zone data."""
 
@@ -46,5 +48,5 @@ def is_clean(text: str) -> bool:
 
 
 def has_escaped_nul(document: bytes) -> bool:
-    r"""Whether a JSON document says ``\u0000`` somewhere (and not ``\\u0000``, a backslash and five characters)."""
+    r"""Whether a JSON document says ``\u0000`` somewhere (``\\u0000`` is a backslash and five characters)."""
     return b"\\u0000" in document and _NUL_ESCAPE.search(document) is not None

@@ -89,7 +89,15 @@ TYPES: Final[dict[str, tuple[str, ...]]] = {
         "reward.redeemed",
     ),
     FEEDBACK: ("survey.requested", "survey.answered", "review.published", "ticket.opened"),
-    NOTIFICATIONS: ("message.sent", "message.delivered", "message.bounced", "message.opened", "message.clicked"),
+    NOTIFICATIONS: (
+        "message.sent",
+        "message.delivered",
+        "message.bounced",
+        "message.failed",
+        "message.skipped",
+        "message.opened",
+        "message.clicked",
+    ),
     RECOMMENDATIONS: ("replenishment.due",),
 }
 """The event types of each topic."""
@@ -121,7 +129,7 @@ def topic_of(type: str) -> str:  # noqa: A002  # the attribute's name in CloudEv
 
 
 def subject_of(type: str, shop_id: str, data: dict[str, Any]) -> str:  # noqa: A002
-    """What the event is about: the order, customer, cart, product or shop id. Raises ``ValueError`` where it is missing."""
+    """What the event is about: an order, customer, cart, product or shop id. Raises ``ValueError`` without one."""
     topic = topic_of(type)
     if topic == SHOPS:
         return shop_id
@@ -136,6 +144,6 @@ def subject_of(type: str, shop_id: str, data: dict[str, Any]) -> str:  # noqa: A
 
 
 def event_key(type: str, shop_id: str, data: dict[str, Any]) -> str:  # noqa: A002
-    """The key on the log: ``shop:subject``, for a shop's own event ``shop``. Raises ``ValueError`` where it is missing."""
+    """The key on the log: ``shop:subject``, a shop's own event ``shop``. Raises ``ValueError`` without a subject."""
     subject = subject_of(type, shop_id, data)
     return shop_id if topic_of(type) == SHOPS else f"{shop_id}:{subject}"
