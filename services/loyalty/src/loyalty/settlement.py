@@ -121,11 +121,10 @@ def _owable(account: Account, mode: Mode) -> int:
 
 
 def _collect(account: Account, found: Settlement, mode: Mode) -> Settlement:
-    """Take for the shortfall what is back in the lot: it is owed no longer."""
+    """Take for the shortfall what is in the lot again: an order owes nothing while points of it are there."""
     owed = account.shortfall + found.shortfall
-    excess = max(0, owed - _owable(account, mode))
-    from_pending = min(excess, account.pending - found.from_pending)
-    from_active = 0 if mode == "pending_only" else min(excess - from_pending, account.active - found.from_active)
+    from_pending = min(owed, account.pending - found.from_pending)
+    from_active = 0 if mode == "pending_only" else min(owed - from_pending, account.active - found.from_active)
     if from_pending + from_active == 0:
         return found
     return Settlement(

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from comeback_contracts.money import Currency
 from comeback_kit.bodies import Body
-from loyalty.program.fields import Currency, Days, Flag, Integer, Label, Moment, Points, Positive, Rate, Share
+from loyalty.program.fields import Days, Flag, Integer, Label, Moment, Points, Positive, Rate, Share
 from loyalty.program.rule import Cap, Rule
 from loyalty.program.tiers import Tiers
 

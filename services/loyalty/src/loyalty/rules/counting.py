@@ -14,6 +14,8 @@ def why_it_does_not_count(order: Order, earn_on: EarnOn, *, assume: bool = False
 
     ``assume`` takes the order as paid, far enough, and of a known customer, which a preview asks about.
     """
+    if "lines" not in order:
+        return "order_not_seen"
     if order.get("state") == "cancelled":
         return "cancelled"
     if order.get("is_test"):
