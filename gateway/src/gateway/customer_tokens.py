@@ -1,0 +1,118 @@
+"""Customers' own tokens: JWTs that the shop signs, with HS256 and its secret or asymmetrically under its JWKS."""
+
+import base64
+import binascii
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OctKey
+
+from comeback_kit.bodies import check_id
+
+MAX_LIFETIME: Final = 15 * 60
+LEEWAY: Final = 30
+MAX_TOKEN: Final = 8192
+MIN_SECRET: Final = 32
+_ASYMMETRIC: Final = frozenset({"RS256", "ES256", "EdDSA", "Ed25519"})
+
+
+class InvalidCustomerToken(Exception):
+    """The token is malformed, not signed by the shop, out of time, or for something else. The text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerKeys:
+    """What a shop's customer tokens are verified with."""
+
+    secret: OctKey | None = None
+    key_set: KeySet | None = None
+
+
+def keys_from(secret: bytes | None, jwks: Any) -> CustomerKeys:
+    """The verification keys. Raises ``ValueError`` for a secret under 32 bytes or a JWKS that is none."""
+    if secret is not None and len(secret) < MIN_SECRET:
+        raise ValueError(f"the customer-token secret must have at least {MIN_SECRET} bytes")
+    try:
+        key_set = None if jwks is None else KeySet.import_key_set(jwks)
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"not a JWKS: {error}") from error
+    if key_set is not None and any(key.key_type == "oct" or key.is_private for key in key_set):
+        raise ValueError("a JWKS may hold only public RSA, EC and OKP keys")
+    return CustomerKeys(None if secret is None else OctKey.import_key(secret), key_set)
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """What an unverified token says of itself: only good for finding the shop that must have signed it."""
+
+    algorithm: str
+    shop_id: str
+
+
+def peek(token: str) -> Unverified:
+    """The algorithm and the shop that a token names. Raises ``InvalidCustomerToken``."""
+    parts = token.split(".")
+    if len(token) > MAX_TOKEN or len(parts) != 3:
+        raise InvalidCustomerToken("neither a shop key nor a JWT")
+    header, claims = _json(parts[0]), _json(parts[1])
+    algorithm, audience = header.get("alg"), claims.get("aud")
+    if isinstance(audience, list) and len(audience) == 1:
+        audience = audience[0]
+    if not isinstance(algorithm, str) or not isinstance(audience, str):
+        raise InvalidCustomerToken("the JWT needs `alg`, and `aud` must be the shop's id")
+    return Unverified(algorithm, audience)
+
+
+def verify(token: str, seen: Unverified, keys: CustomerKeys, now: float) -> tuple[str, float]:
+    """The customer id and the instant (seconds since 1970) the token runs out. Raises ``InvalidCustomerToken``."""
+    key: OctKey | KeySet | None = None
+    if seen.algorithm == "HS256":
+        key = keys.secret
+    elif seen.algorithm in _ASYMMETRIC:
+        key = keys.key_set
+    if key is None:
+        raise InvalidCustomerToken("the shop does not take tokens of this algorithm")
+    try:
+        claims = jwt.decode(token, key, algorithms=[seen.algorithm]).claims
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InvalidCustomerToken("the JWT's signature is not valid") from error
+    if claims.get("aud") not in (seen.shop_id, [seen.shop_id]):
+        raise InvalidCustomerToken("the JWT is for another shop")
+    return _subject(claims), _check_times(claims, now)
+
+
+def _check_times(claims: dict[str, Any], now: float) -> float:
+    issued, expires, not_before = claims.get("iat"), claims.get("exp"), claims.get("nbf", now)
+    if not (_is_instant(issued) and _is_instant(expires) and _is_instant(not_before)):
+        raise InvalidCustomerToken("the JWT needs `iat` and `exp` in seconds since 1970")
+    if expires + LEEWAY <= now:
+        raise InvalidCustomerToken("the JWT has run out")
+    if max(issued, not_before) - LEEWAY > now:
+        raise InvalidCustomerToken("the JWT is not valid yet")
+    if not 0 < expires - issued <= MAX_LIFETIME:
+        raise InvalidCustomerToken("the JWT's `exp` must be at most 15 minutes after its `iat`")
+    return float(expires)
+
+
+def _is_instant(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53 and math.isfinite(value)
+
+
+def _subject(claims: dict[str, Any]) -> str:
+    subject = claims.get("sub")
+    try:
+        return check_id(subject if isinstance(subject, str) else "")
+    except ValueError as error:
+        raise InvalidCustomerToken("the JWT's `sub` must be a customer id") from error
+
+
+def _json(part: str) -> dict[str, Any]:
+    try:
+        raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise InvalidCustomerToken("the JWT is malformed") from error
