@@ -1,0 +1,54 @@
+# Everything that a person does with this repository. `make help` lists it.
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test test-kafka test-browser test-deploy lint format bench lock install clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+run: ## start Comeback on this machine (Python >= 3.11 is all it needs); Ctrl-C ends it
+	@VENV=$(VENV) sh requirements/install.sh run
+	@exec $(BIN)/python -m allinone
+
+demo: ## fill the running Comeback with a believable shop: customers, a year of orders, refunds, answers
+	@VENV=$(VENV) sh requirements/install.sh run
+	@exec $(BIN)/python -m allinone.demo
+
+install: ## make .venv with all that developing needs
+	@VENV=$(VENV) sh requirements/install.sh dev
+
+test: install ## the tests that need nothing but Python (real PostgreSQL from the wheel); under five minutes
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not kafka and not browser and not deploy" tests
+
+test-kafka: install ## the tests on a real Kafka broker (needs Java 17 and Maven)
+	$(BIN)/python -m pytest -q -m kafka tests
+
+test-browser: install ## the tests in a real browser (needs Debian's chromium)
+	$(BIN)/python -m pytest -q -m browser tests
+
+test-deploy: install ## render and validate the Kubernetes manifests (needs kubectl)
+	$(BIN)/python -m pytest -q -m deploy tests
+
+lint: install ## ruff, mypy strict, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy libs services gateway deploy tests
+	$(BIN)/lint-imports
+
+format: install ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: ## measure against limits and peers; prints a table, writes benchmarks/results.json
+	@VENV=$(VENV) sh requirements/install.sh bench
+	$(BIN)/python -m benchmarks
+
+lock: install ## write every lock anew (hashes, no addresses)
+	UV=$(BIN)/uv sh requirements/lock.sh
+
+clean: ## remove what the targets made, data included
+	rm -rf $(VENV) .run .cache .pytest_cache .mypy_cache .ruff_cache
