@@ -3,6 +3,7 @@
 The business meaning of ``type`` and ``data`` is the contracts' affair; the kit reads only the envelope.
 """
 
+import builtins
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One event as a handler gets it. ``data`` is undecoded JSON: ``event.view(MyStruct)`` reads what the service needs."""
+    """An event as a handler gets it. ``data`` is undecoded JSON; ``event.view(MyStruct)`` reads the part needed."""
 
     id: str
     source: str
@@ -44,7 +45,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
             raise PoisonEvent(self, f"time is no RFC 3339 instant: {self.time[:40]!r}")
         return instant
 
-    def view(self, struct: type[T]) -> T:
+    def view(self, struct: builtins.type[T]) -> T:
         """``data`` decoded into a struct of the service. Raises ``PoisonEvent`` when it does not fit."""
         try:
             return _decoder(struct).decode(self.data)

@@ -1,7 +1,7 @@
 """The event log as the rest of the code sees it: append durably, read in order per key, commit positions.
 
-Two adapters, one behavioural suite (``tests/contract/log``): ``KafkaLog`` and ``PostgresLog``. Topic and group names are
-logical; an adapter may put a prefix before them on the wire.
+Two adapters, one behavioural suite (``tests/contract/log``): ``KafkaLog`` and ``PostgresLog``. Topic and group names
+are logical; an adapter may put a prefix before them on the wire.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ import msgspec
 from comeback_kit.errors import TransientError
 
 MAX_ENTRY_BYTES = 8 * 1024 * 1024
-"""Most bytes of one entry's value, on both adapters. Consumers take events of 1 MiB; a dead letter wraps a larger one."""
+"""Most bytes of one entry's value, on both adapters. Consumers take events of 1 MiB; a dead letter may wrap more."""
 
 APPEND_TIMEOUT = 5.0
 """Seconds after which an append gives up with ``LogUnavailable``."""
@@ -25,7 +25,7 @@ class TopicPartition(NamedTuple):
 
 
 class TopicSpec(msgspec.Struct, frozen=True):
-    """How a topic is made. ``retention`` None keeps records for ever; ``compacted`` keeps the newest record of a key."""
+    """A topic to make. ``retention`` None: records stay for ever. ``compacted``: the newest record of a key stays."""
 
     name: str
     partitions: int = 4
@@ -77,7 +77,10 @@ class LogConsumer(Protocol):
 
     @property
     def generation(self) -> int:
-        """Rises whenever partitions came or went, or the position was reset: what was polled before is void then."""
+        """Rises whenever partitions came or went, or the position was reset: what was polled before is void then.
+
+        What a poll answers belongs to the generation that is current when it returns.
+        """
 
     @property
     def rebuilds(self) -> int:
@@ -85,7 +88,8 @@ class LogConsumer(Protocol):
 
     async def start(self, on_revoke: RevokeHook | None = None) -> None:
         """Join the group; returns at once also when the log is away. ``on_revoke`` is awaited (bounded) before
-        partitions are given up: finish and commit, or drop, what is in flight."""
+        partitions are given up: finish and commit, or drop, what is in flight.
+        """
 
     async def stop(self, timeout: float = 4.0) -> None:
         """Leave the group, at the latest after ``timeout`` seconds."""
