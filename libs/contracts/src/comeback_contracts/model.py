@@ -8,9 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class Contract(BaseModel):
     """A value of the contract. Validated with ``context={"now": now}`` it refuses what lies in the future."""
 
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, serialize_by_alias=True
-    )
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, serialize_by_alias=True)
 
     def as_data(self) -> dict[str, Any]:
         """The JSON object for the log: defaults said, what is null left out (absent is the same as null)."""
