@@ -100,7 +100,7 @@ def test_a_wholly_refunded_order_gives_its_use_of_a_limit_back() -> None:
 COUNTING: list[tuple[str, str, dict[str, Any], str | None]] = [
     ("paid", "paid", {}, None),
     ("partially refunded", "paid", {"payment_state": "partially_refunded"}, None),
-    ("refunded", "paid", {"payment_state": "refunded"}, "not_paid"),
+    ("refunded", "paid", {"payment_state": "refunded"}, "refunded"),
     ("pending", "paid", {"payment_state": "pending"}, "not_paid"),
     ("pending is enough for placed", "placed", {"payment_state": "pending"}, None),
     ("voided is not", "placed", {"payment_state": "voided"}, "not_paid"),

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from comeback_contracts.eligible import Includes
 from comeback_contracts.money import exponent
 from loyalty.program.checks import ORDERLESS
 from loyalty.program.document import Program
@@ -77,7 +78,8 @@ class CompiledProgram:
         self.tiers = document.tiers
         self.clawback_mode = document.clawback_mode
         self.negative = document.negative
-        self.per_line = document.discount_allocation == "per_line"
+        self.allocation = document.discount_allocation
+        self.includes = Includes(**document.eligible.model_dump())
         self.proportional = document.clawback_mode == "proportional"
         self.best_only = document.stacking == "best"
         self.round: Round = ROUNDINGS[document.rounding]

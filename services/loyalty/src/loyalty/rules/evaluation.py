@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from loyalty.rules.assessment import Assessment, assess
-from loyalty.rules.basket import Basket, Order, weigh
+from loyalty.rules.basket import Basket, Order
 from loyalty.rules.case import Case
 from loyalty.rules.compiled import CompiledProgram, Ratio
 from loyalty.rules.counting import why_it_does_not_count
@@ -67,7 +67,7 @@ def weigh_order(program: CompiledProgram, order: Order, kept: Kept) -> Weighing 
     rate = program.rate(order["currency"])
     if rate is None:
         return None
-    basket = weigh(order, program.document.eligible, per_line=program.per_line)
+    basket = Basket(order, program.includes, program.allocation)
     goods = basket.full if program.proportional else basket.left
     case = case_of(program, order, kept)
     found = assess(program, goods, case, kept, rate)

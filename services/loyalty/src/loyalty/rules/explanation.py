@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from comeback_contracts.shares import shares
 from loyalty.rules.assessment import places_of
 from loyalty.rules.basket import Order
 from loyalty.rules.case import Goods
@@ -11,7 +12,6 @@ from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.counting import why_it_does_not_count
 from loyalty.rules.evaluation import Weighing, weigh_order
 from loyalty.rules.facts import Kept
-from loyalty.rules.rounding import shares
 
 
 class RulePoints(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
     def as_dict(self) -> dict[str, Any]:
         """The explanation as plain JSON values."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
+        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return found
 
 
@@ -66,7 +66,7 @@ def explain(program: CompiledProgram, order: Order, kept: Kept, *, assume_counts
     if weighing is None:
         note = why or "currency_without_rate"
         rules = tuple(RulePoints(rule.id, rule.kind, 0, note) for rule in program.rules)
-        lines = tuple(LinePoints(line["line_id"], 0, 0, 0, note) for line in order["lines"])
+        lines = tuple(LinePoints(line["line_id"], 0, 0, 0, note) for line in order.get("lines", ()))
         return Explanation(0, rules, lines, note=note)
     found = weighing.assessment
     return Explanation(
