@@ -1,0 +1,36 @@
+"""From scores to a list."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommendations.engine.columns import Floats, Ints
+from recommendations.engine.shop import ShopEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One product of an answer."""
+
+    row: int
+    product_id: str
+    score: float
+
+
+def best(engine: ShopEngine, values: Floats, limit: int, excluded: Ints | None = None) -> list[Ranked]:
+    """The `limit` best products with a positive score. Scores that agree in twelve digits are equal, and the lower
+    product id goes first: neither arrival nor summation order shows.
+    """
+    if excluded is not None and len(excluded):
+        values = values.copy()
+        values[excluded] = 0.0
+    rows = np.flatnonzero(values > 0.0)
+    scores = values[rows]
+    if len(rows) > limit > 0:
+        least = np.partition(scores, -limit)[-limit]
+        keep = scores >= least * (1.0 - 1e-9)
+        rows, scores = rows[keep], scores[keep]
+    texts = engine.products.texts
+    found = [Ranked(row, texts[row], score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
+    found.sort(key=lambda item: (-float(f"{item.score:.11e}"), item.product_id))
+    return found[:limit]

@@ -1,0 +1,178 @@
+"""The engine of one shop: what was bought, ready to be asked."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recommendations.engine.columns import Column, Floats, Ints, Names
+from recommendations.engine.customers import Customers
+from recommendations.engine.decay import Clockwork
+from recommendations.engine.orders import NOBODY, Orders, size_weight
+from recommendations.engine.purchase import Purchase
+from recommendations.engine.rings import RING, SLACK, Rings
+
+SHORTEST = 14.0  # days; the shortest half-life of a running sum
+
+
+class ShopEngine:
+    """One shop's orders in memory. `put` and `remove` are idempotent; whatever their order, the same orders make the
+    same engine (up to rounding of the last bits).
+    """
+
+    def __init__(self, ring: int = RING, slack: int = SLACK) -> None:
+        self.clock = Clockwork()
+        self.orders = Orders()
+        self.rings = Rings(self.orders, ring, slack)
+        self.customers = Customers(self.orders)
+        self.products = Names()
+        self.weight: Column[np.float64] = Column(np.float64)  # 180 days, large baskets count less
+        self.recent14: Column[np.float64] = Column(np.float64)
+        self.recent180: Column[np.float64] = Column(np.float64)
+        self.count: Column[np.int32] = Column(np.int32)
+        self.scratch: Column[np.int64] = Column(np.int64)
+        self.order_scratch: Column[np.int64] = Column(np.int64)
+        self.version = 0
+        self._derived: tuple[int, Floats, Floats, float] | None = None
+        self.newest_at: float | None = None
+
+    def put(self, purchase: Purchase) -> bool:
+        """Make the engine know this state of an order; False when it already did."""
+        slot = self.orders.slots.get(purchase.order_id)
+        if slot is not None:
+            if self._same(slot, purchase):
+                return False
+            self._take_out(slot)
+        elif not purchase.product_ids:
+            return False
+        if purchase.product_ids:
+            self._put_in(purchase)
+        self.version += 1
+        return True
+
+    def remove(self, order_id: str) -> bool:
+        """Take an order back: cancelled, wholly refunded, or never meant."""
+        slot = self.orders.slots.get(order_id)
+        if slot is None:
+            return False
+        self._take_out(slot)
+        self.version += 1
+        return True
+
+    def forget(self, customer_id: str) -> int:
+        """Erase a person; the orders stay, as nobody's. Answers how many there were."""
+        owner = self.customers.known(customer_id)
+        if owner == NOBODY:
+            return 0
+        slots = self.customers.all_own(owner)
+        for slot in slots:
+            self.customers.remove(owner, self.orders.products(slot), slot)
+            self.orders.owner.data[slot] = NOBODY
+        self.version += 1
+        return len(slots)
+
+    def product(self, product_id: str) -> int:
+        """The row of a product, made when new."""
+        number = self.products.numbers.get(product_id)
+        return self._add_product(product_id) if number is None else number
+
+    def known(self, product_ids: Sequence[str]) -> Ints:
+        """Rows of those of the products that were ever seen, each once, in the given order."""
+        numbers = self.products.numbers
+        rows = dict.fromkeys(numbers[product_id] for product_id in product_ids if product_id in numbers)
+        return np.fromiter(rows, dtype=np.int32, count=len(rows))
+
+    @property
+    def size(self) -> int:
+        """How many products there are rows for."""
+        return len(self.products.texts)
+
+    def popularity_share(self) -> Floats:
+        """The 14-day popularity of every product, the most popular = 1; it needs no time, as all decay alike."""
+        return self._derive()[1]
+
+    def seasons(self) -> tuple[Floats, float]:
+        """Every product's share of the last two weeks against that of the half-year, and the median of them."""
+        _, _, rates, median = self._derive()
+        return rates, median
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory this shop takes."""
+        columns = (self.weight, self.recent14, self.recent180, self.count, self.scratch, self.order_scratch)
+        own = sum(column.nbytes for column in columns) + 240 * self.size
+        return own + self.orders.nbytes + self.rings.nbytes + self.customers.nbytes
+
+    def _derive(self) -> tuple[int, Floats, Floats, float]:
+        """What follows from the popularity of all products; computed once a version."""
+        if self._derived is None or self._derived[0] != self.version:
+            recent, long = self.recent14.data[: self.size], self.recent180.data[: self.size]
+            share = recent / (recent.max(initial=0.0) or 1.0)
+            rates = (share + 1e-6) / (long / (long.max(initial=0.0) or 1.0) + 1e-6)
+            sold = rates[self.count.data[: self.size] > 0]
+            self._derived = (self.version, share, rates, float(np.median(sold)) if len(sold) else 1.0)
+        return self._derived
+
+    def _add_product(self, product_id: str) -> int:
+        number = self.products.add(product_id)
+        for column in (self.weight, self.recent14, self.recent180, self.count, self.scratch):
+            column.extend(1)
+        self.rings.add_product()
+        self.customers.add_product()
+        return number
+
+    def _same(self, slot: int, purchase: Purchase) -> bool:
+        owner = self.customers.known(purchase.customer_id)
+        if float(self.orders.at.data[slot]) != purchase.at or int(self.orders.owner.data[slot]) != owner:
+            return False
+        if purchase.customer_id is not None and owner == NOBODY:
+            return False
+        texts = self.products.texts
+        return {texts[row] for row in self.orders.products(slot).tolist()} == set(purchase.product_ids)
+
+    def _put_in(self, purchase: Purchase) -> None:
+        if self.clock.must_rebase(purchase.at, SHORTEST):
+            self._rebase(purchase.at)
+        numbers = self.products.numbers
+        found = [numbers.get(product_id, -1) for product_id in purchase.product_ids]
+        rows = np.array(
+            [self.product(name) if row < 0 else row for row, name in zip(found, purchase.product_ids, strict=True)],
+            dtype=np.int64,
+        )
+        owner = self.customers.number_of(purchase.customer_id)
+        slot = self.orders.add(purchase.order_id, purchase.at, owner, rows)
+        if self.order_scratch.size < len(self.orders.names.texts):
+            self.order_scratch.extend(1)
+        grow, share = self.clock.growth, size_weight(len(rows))
+        self.orders.weight180.data[slot] = weight = share * grow(purchase.at, 180.0)
+        self.orders.weight365.data[slot] = share * grow(purchase.at, 365.0)
+        self.weight.data[rows] += weight
+        self.recent14.data[rows] += grow(purchase.at, SHORTEST)
+        self.recent180.data[rows] += grow(purchase.at, 180.0)
+        self.count.data[rows] += 1
+        self.rings.insert(rows, slot)
+        self.customers.insert(owner, rows, slot)
+        if self.newest_at is None or purchase.at > self.newest_at:
+            self.newest_at = purchase.at
+
+    def _take_out(self, slot: int) -> None:
+        rows, at = self.orders.products(slot).copy(), float(self.orders.at.data[slot])
+        self.weight.data[rows] -= self.orders.weight180.data[slot]
+        self.recent14.data[rows] -= self.clock.growth(at, SHORTEST)
+        self.recent180.data[rows] -= self.clock.growth(at, 180.0)
+        self.count.data[rows] -= 1
+        emptied = rows[self.count.data[rows] == 0]  # leave no rounding dust where nothing is left
+        for column in (self.weight, self.recent14, self.recent180):
+            column.data[emptied] = 0.0
+            column.data[rows] = np.maximum(column.data[rows], 0.0)
+        self.rings.remove(rows, slot)
+        self.customers.remove(int(self.orders.owner.data[slot]), rows, slot)
+        self.orders.drop(slot)
+
+    def _rebase(self, landmark: float) -> None:
+        """Move the landmark forward, once in 19 years of order time."""
+        back = {days: self.clock.shrink(landmark, days) for days in (SHORTEST, 180.0, 365.0)}
+        self.weight.data *= back[180.0]
+        self.recent14.data *= back[SHORTEST]
+        self.recent180.data *= back[180.0]
+        self.orders.scale(back[180.0], back[365.0])
+        self.clock.landmark = landmark
