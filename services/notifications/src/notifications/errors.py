@@ -1,0 +1,25 @@
+"""What callers of this service are refused with, beyond what every service has."""
+
+from comeback_kit.errors import Forbidden, NotFound
+
+
+class MessageUnknown(NotFound):
+    code = "message_unknown"
+    title = "There is no such message"
+
+
+class OrderUnknown(NotFound):
+    code = "order_unknown"
+    title = "The order is not known here (yet)"
+    retryable = True
+    retry_after = 1
+
+
+class LinkInvalid(Forbidden):
+    code = "link_invalid"
+    title = "This link is not valid"
+
+
+class MailboxClosed(Forbidden):
+    code = "mailbox_closed"
+    title = "The mailbox is open to this machine and to shop keys only"

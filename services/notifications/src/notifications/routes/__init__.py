@@ -1,0 +1,1 @@
+"""HTTP: the API under ``/v1/notifications``, the hosted preference page, the mailbox page."""

@@ -1,0 +1,57 @@
+"""Messages: what was sent, what was not and why."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from comeback_kit.auth import Principal
+from comeback_kit.errors import MissingScope
+from comeback_kit.http import Caller, Id, IdText, TransactionRoute, Tx, requires
+from comeback_kit.paging import Cursor, Limit, Page
+from notifications import queries
+from notifications.errors import MessageUnknown, OrderUnknown
+from notifications.schemas import Message, MessageDetail, PostPurchase
+
+router = APIRouter(prefix="/v1/notifications", tags=["messages"], route_class=TransactionRoute)
+
+IdFilter = Annotated[IdText | None, Query()]
+
+
+@router.get("/messages", dependencies=[requires("notifications:read")])
+async def messages(
+    tx: Tx,
+    caller: Caller,
+    customer_id: IdFilter = None,
+    order_id: IdFilter = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Page[Message]:
+    """Every message, newest first, with the reason where none was sent."""
+    return await queries.messages_page(
+        tx, caller.shop_id, customer_id=customer_id, order_id=order_id, limit=limit, cursor=cursor
+    )
+
+
+@router.get("/messages/{message_id}", dependencies=[requires("notifications:read")])
+async def message(message_id: Id, tx: Tx, caller: Caller) -> MessageDetail:
+    """One message with the mail as it was sent."""
+    found = await queries.message(tx, caller.shop_id, message_id)
+    if found is None:
+        raise MessageUnknown
+    return found
+
+
+def _may_see_orders(caller: Caller) -> Principal:
+    if caller.kind == "key" and not (caller.may("post-purchase:read") or caller.may("notifications:read")):
+        raise MissingScope("this call needs the scope post-purchase:read or notifications:read")
+    return caller
+
+
+@router.get("/orders/{order_id}/post-purchase")
+async def post_purchase(order_id: Id, tx: Tx, caller: Annotated[Principal, Depends(_may_see_orders)]) -> PostPurchase:
+    """The messages of an order, for its thank-you page. A customer sees only their own orders."""
+    customer_id = caller.subject if caller.kind == "customer" else None
+    found = await queries.post_purchase(tx, caller.shop_id, order_id, customer_id)
+    if found is None:
+        raise OrderUnknown
+    return found
