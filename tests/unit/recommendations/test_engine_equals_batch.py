@@ -125,3 +125,13 @@ def test_orders_that_come_and_go_take_no_memory() -> None:
         engine.put(Purchase(f"o{number + 300}", f"c{number + 300}", T0 + number, ("A", "B")))
     assert engine.nbytes <= before * 1.05
     assert engine.orders.count == 300
+
+
+def test_thousands_of_products_customers_and_orders_grow_in_and_are_all_found() -> None:
+    engine = ShopEngine()
+    for number in range(2000):
+        engine.put(Purchase(f"o{number}", f"c{number}", T0 + number, ("hub", f"a{number:04}", f"b{number:04}")))
+    for number in (0, 255, 256, 257, 1999):
+        question = Question("bought_together", T0 + 2000, seeds=[f"a{number:04}"], backfill=False)
+        assert set(answer(engine, question)) == {"hub", f"b{number:04}"}
+    assert answer(engine, Question("trending", T0, limit=1))["hub"] > 1990

@@ -31,7 +31,8 @@ class Rings:
 
     def add_product(self) -> None:
         self._rings.append(array("i"))
-        self._newest.data[self._newest.extend(1)] = -np.inf
+        row = self._newest.extend(1)
+        self._newest.data[row] = -np.inf
         self._total.extend(1)
 
     def newest(self, product: int, count: int) -> Ints:
