@@ -57,7 +57,8 @@ class TransactionRoute(APIRoute):
     """A route whose endpoint runs in one transaction of the caller's shop.
 
     The transaction commits before the answer leaves; any exception and any answer of 400 or more rolls it back. A
-    deadlock or a serialization failure is tried again. A keyed POST (``Idempotency-Key``) is kept in the same transaction.
+    deadlock or a serialization failure is tried again. A keyed POST (``Idempotency-Key``) is kept in the same
+    transaction.
     """
 
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # the narrower type is what FastAPI calls

@@ -118,6 +118,8 @@ async def current(connection: Any) -> str | None:
 
 async def upgrade(url: str, service: str, package: str) -> None:
     """Bring the database at ``url`` to the newest revision. Safe to run from many processes at once."""
+    if await _is_current(url, service, package):
+        return
     config = _config(package)
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     config.set_main_option("comeback.service", service)
@@ -125,6 +127,15 @@ async def upgrade(url: str, service: str, package: str) -> None:
     connection = await asyncpg.connect(url, server_settings={"role": role_name(service, "owner")})
     try:
         await connection.execute(f"grant select on alembic_version to {_both(service)}")
+    finally:
+        await connection.close()
+
+
+async def _is_current(url: str, service: str, package: str) -> bool:
+    # Alembic takes most of a second; a restart on a migrated database need not wait for it.
+    connection = await asyncpg.connect(url, server_settings={"role": role_name(service, "owner")})
+    try:
+        return await current(connection) == head(package)
     finally:
         await connection.close()
 

@@ -1,0 +1,1 @@
+"""A service of three routes, only for the kit's own tests."""

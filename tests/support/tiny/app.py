@@ -1,0 +1,82 @@
+"""Notes per shop: enough to see transactions, scopes, idempotency and row-level security."""
+
+from typing import Any
+
+import asyncpg
+from fastapi import APIRouter, FastAPI
+from pydantic_settings import SettingsConfigDict
+
+from comeback_kit.errors import Conflict, NotFound
+from comeback_kit.http import Answer, Body, Caller, CustomerId, Id, Now, TransactionRoute, Tx, requires
+from comeback_kit.log.port import EventLog
+from comeback_kit.runtime import Clock
+from comeback_kit.service import ServiceDefinition, create_service_app
+from comeback_kit.settings import ServiceSettings
+
+router = APIRouter(route_class=TransactionRoute)
+
+
+class Settings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="TINY_", extra="ignore", frozen=True)
+
+
+class NoteBody(Body):
+    note_id: str
+    text: str
+    size: int = 0
+
+
+class NoteAnswer(Answer):
+    note_id: str
+    text: str
+
+
+class NoteExists(Conflict):
+    code = "note_exists"
+    title = "There is such a note"
+
+
+class NoteAtCommit(Conflict):
+    code = "never_seen"
+
+
+@router.post("/v1/tiny/notes", status_code=201, dependencies=[requires("tiny:write")])
+async def add(body: NoteBody, tx: Tx, caller: Caller, now: Now) -> NoteAnswer:
+    try:
+        await tx.execute(
+            "insert into notes (shop_id, note_id, text, at) values ($1, $2, $3, $4)",
+            caller.shop_id,
+            body.note_id,
+            body.text,
+            now,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise NoteExists from error
+    return NoteAnswer(note_id=body.note_id, text=body.text)
+
+
+@router.get("/v1/tiny/notes/{note_id}", dependencies=[requires("tiny:read")])
+async def read(note_id: Id, tx: Tx) -> NoteAnswer:
+    # No shop in the filter on purpose: row-level security must hide other shops' notes.
+    row = await tx.fetchrow("select note_id, text from notes where note_id = $1", note_id)
+    if row is None:
+        raise NotFound
+    return NoteAnswer(note_id=row["note_id"], text=row["text"])
+
+
+@router.get("/v1/tiny/me")
+async def me(customer_id: CustomerId) -> dict[str, Any]:
+    return {"customer_id": customer_id}
+
+
+@router.post("/v1/tiny/boom", dependencies=[requires("tiny:write")])
+async def boom(tx: Tx, caller: Caller, now: Now) -> dict[str, Any]:
+    await tx.execute("insert into notes values ($1, 'boom', '', $2)", caller.shop_id, now)
+    raise RuntimeError("boom")
+
+
+DEFINITION = ServiceDefinition(name="tiny", title="Tiny", package="tests.support.tiny", routers=[router])
+
+
+def create_app(settings: Settings, *, log: EventLog | None = None, clock: Clock | None = None) -> FastAPI:
+    return create_service_app(DEFINITION, settings, log=log, clock=clock)
