@@ -8,6 +8,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 _DURATION: Final = re.compile(r"P(?=\d)(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?")
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,20 @@ def local_date(at: datetime, zone: ZoneInfo) -> date:
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The instant (UTC) at which the day begins in the zone; where clocks skip 00:00, the instant they skip at."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    return to_utc(datetime.combine(day, time(), zone))
+
+
+def to_utc(at: datetime) -> datetime:
+    """The same instant in UTC; beyond the calendar's ends (a program's "9999-12-31") the end itself."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return _LAST if at.year > 5000 else _FIRST
 
 
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:
     """The instant (UTC) at which the day is over: the next day's 00:00."""
-    return midnight(day + timedelta(days=1), zone)
+    return _LAST if day == date.max else midnight(day + timedelta(days=1), zone)
 
 
 def add_months(day: date, months: int) -> date:
@@ -67,11 +77,11 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
     """The instant (UTC) that a document means: an RFC 3339 instant, or a date, which begins at 00:00 in the zone."""
     if len(text) == 10:
         return midnight(date.fromisoformat(text), zone)
-    return datetime.fromisoformat(text).astimezone(UTC)
+    return to_utc(datetime.fromisoformat(text))
 
 
 def moment_end(text: str, zone: ZoneInfo) -> datetime:
     """The instant (UTC) at which an inclusive end is over: the instant itself, or the 00:00 that follows a date."""
     if len(text) == 10:
         return end_of_day(date.fromisoformat(text), zone)
-    return datetime.fromisoformat(text).astimezone(UTC)
+    return to_utc(datetime.fromisoformat(text))

@@ -47,4 +47,4 @@ class Basket:
         if found.discount:
             off = shares(min(found.discount, sum(amounts)), amounts)
             amounts = [amount - part for amount, part in zip(amounts, off, strict=True)]
-        return Goods(self._order["lines"], amounts, units, found.total)
+        return Goods(self._order["lines"], amounts, units, max(0, found.total))

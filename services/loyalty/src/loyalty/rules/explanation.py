@@ -129,7 +129,7 @@ def _weights(program: CompiledProgram, weighing: Weighing) -> list[int]:
         ]
         for place, part in zip(places, shares(points * _UNIT, looks_at), strict=True):
             weights[place] += part
-    return weights if any(weights) else list(goods.amounts)
+    return weights if any(weights) else [max(0, amount) for amount in goods.amounts]
 
 
 _UNIT = 1_000_000

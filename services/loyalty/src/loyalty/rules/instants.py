@@ -3,10 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from loyalty.local_time import to_utc
 from loyalty.rules.basket import Order
 from loyalty.rules.compiled import CompiledProgram
 
 _FIELDS: Final = {"paid": "paid_at", "placed": "placed_at", "fulfilled": "fulfilled_at", "delivered": "delivered_at"}
+# The year 1 that a broken clock writes has no local time west of Greenwich.
+_EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def earned_at(program: CompiledProgram, order: Order) -> datetime:
@@ -27,4 +30,5 @@ def delivered_at(order: Order) -> datetime | None:
 
 def _instant(value: Any) -> datetime:
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return at.astimezone(UTC) if at.tzinfo is not UTC else at
+    at = at if at.tzinfo is UTC else to_utc(at)
+    return max(_EARLIEST, at)
