@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from comeback_contracts.order_merge import from_event, merge
+from loyalty.rules.counting import goods_left
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.explanation import explain
 from loyalty.rules.facts import NOTHING_KEPT, Facts, fix
 from loyalty.rules.instants import delivered_at, earned_at
-from tests.unit.loyalty.orders import order, program
+from tests.unit.loyalty.orders import line, order, program, refund
 
 AT = "2026-03-04T10:00:00Z"
 BARE: dict[str, Any] = {
@@ -70,3 +71,14 @@ def test_a_line_of_a_negative_total_never_takes_an_order_below_zero() -> None:
     assert evaluate(program(), state, NOTHING_KEPT).points == 0
     visit = program(rules=[{"id": "visit", "kind": "visit", "points": 5}])
     assert [one.points for one in explain(visit, state, NOTHING_KEPT).lines] == [5, 0]
+
+
+def test_what_is_left_of_the_goods() -> None:
+    lines = [line("1", 3_000, quantity=3), line("2", 1_000)]
+    assert goods_left(order(*lines)) == (4_000, 4_000)
+    assert goods_left(order(*lines, refunds=[refund("r", 1_500, ("1", 1, 1_000))])) == (2_500, 4_000)
+    assert goods_left(order(*lines, refunds=[refund("r", 0, ("1", 3, 0), ("2", 1, 0))])) == (0, 4_000)
+    for fields in ({"state": "cancelled"}, {"payment_state": "refunded"}, {"payment_state": "voided"}):
+        assert goods_left(order(*lines, **fields)) == (0, 4_000)
+    free = [line("1", 0, quantity=2)]
+    assert goods_left(order(*free, refunds=[refund("r", 0, ("1", 1, 0))])) == (1, 2)

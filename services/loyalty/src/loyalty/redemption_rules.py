@@ -74,7 +74,7 @@ def value_of(program: Program, points: int, rate: tuple[int, int]) -> int:
 def points_to_return(mode: SpentPoints, spent: int, *, left: int, full: int) -> int:
     """How many of the points spent on an order have come back in all, once ``left`` of ``full`` is left of it.
 
-    ``left`` and ``full`` are in one unit, whatever it is; ``left`` 0 means cancelled or wholly refunded.
+    ``left`` and ``full`` are what ``goods_left`` gives; ``left`` 0 means cancelled or wholly refunded.
     """
     if mode == "never" or left >= full > 0:
         return 0

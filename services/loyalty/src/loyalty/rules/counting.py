@@ -3,10 +3,12 @@
 from typing import Final
 
 from comeback_contracts.eligible import EarnOn, counts
+from comeback_contracts.remaining import remaining
 from loyalty.rules.basket import Order
 
 _PAID: Final = frozenset({"paid", "partially_refunded"})
 _FULFILLED: Final = frozenset({"fulfilled", "delivered"})
+_GONE: Final = frozenset({"refunded", "voided"})
 _ASSUMED: Final = {"payment_state": "paid", "fulfilment_state": "delivered", "customer": {"customer_id": "anyone"}}
 
 
@@ -37,3 +39,17 @@ def _not_yet(order: Order, earn_on: EarnOn) -> str:
     if earn_on == "delivered" and order.get("fulfilment_state") != "delivered":
         return "not_delivered"
     return "nothing_left" if (order.get("customer") or {}).get("customer_id") else "no_customer"
+
+
+def goods_left(order: Order) -> tuple[int, int]:
+    """How much of an order's goods is left, and of how much: what a return of spent points goes by.
+
+    In the terms of ``line.total``, or in units where the goods cost nothing. A cancelled, voided or wholly refunded
+    order has nothing left.
+    """
+    lines, left = order["lines"], remaining(order)
+    full, still = sum(line["total"] for line in lines), sum(left.amounts)
+    if full <= 0:
+        full, still = sum(line["quantity"] for line in lines), sum(left.quantities)
+    gone = order.get("state") == "cancelled" or order.get("payment_state") in _GONE
+    return (0 if gone else still), full
