@@ -1,6 +1,6 @@
 """The goods of an order that rules look at: as it was, and what is left of it after refunds (CONTRACT §2 and §4)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from comeback_contracts.eligible import Allocation, Includes, eligible_amounts
@@ -27,8 +27,7 @@ class Basket:
     def full(self) -> Goods:
         """The goods as if nothing had been refunded."""
         if self._full is None:
-            units = [line["quantity"] for line in self._order["lines"]]
-            self._full = self._weigh(units, after_refunds=False)
+            self._full = self._weigh(self._units, after_refunds=False)
         return self._full
 
     @property
@@ -36,15 +35,21 @@ class Basket:
         """The goods that are left."""
         if self._left is None:
             if self._order.get("refunds"):
-                self._left = self._weigh(remaining(self._order).quantities, after_refunds=True)
+                self._left = self._weigh(self._units_left, after_refunds=True)
             else:
                 self._left = self.full
         return self._left
 
-    def _weigh(self, units: list[int], *, after_refunds: bool) -> Goods:
+    def _units(self) -> list[int]:
+        return [line["quantity"] for line in self._order["lines"]]
+
+    def _units_left(self) -> list[int]:
+        return remaining(self._order).quantities
+
+    def _weigh(self, count: Callable[[], Sequence[int]], *, after_refunds: bool) -> Goods:
         found = eligible_amounts(self._order, self._includes, allocation=self._allocation, after_refunds=after_refunds)
         amounts = found.lines
         if found.discount:
             off = shares(min(found.discount, sum(amounts)), amounts)
             amounts = [amount - part for amount, part in zip(amounts, off, strict=True)]
-        return Goods(self._order["lines"], amounts, units, max(0, found.total))
+        return Goods(self._order["lines"], amounts, max(0, found.total), count)

@@ -14,13 +14,23 @@ class Goods:
     ``amount`` also holds what belongs to no line: shipping and tip, where the program lets them earn.
     """
 
-    __slots__ = ("amount", "amounts", "lines", "units")
+    __slots__ = ("_count", "_units", "amount", "amounts", "lines")
 
-    def __init__(self, lines: Sequence[Line], amounts: Sequence[int], units: Sequence[int], amount: int) -> None:
+    def __init__(
+        self, lines: Sequence[Line], amounts: Sequence[int], amount: int, count: Callable[[], Sequence[int]]
+    ) -> None:
         self.lines = lines
         self.amounts = amounts
-        self.units = units
         self.amount = amount
+        self._count = count
+        self._units: Sequence[int] | None = None
+
+    @property
+    def units(self) -> Sequence[int]:
+        """The pieces of each line; counted when a rule asks for them, which few do."""
+        if self._units is None:
+            self._units = self._count()
+        return self._units
 
     def of(self, places: Sequence[int]) -> int:
         """The amount of some lines."""
