@@ -67,14 +67,24 @@ class DataDir:
             self._lock.close()
             self._lock = None
 
+    @property
+    def _keys_file(self) -> Path:
+        return self.path / "keys.json"
+
+    def _kept(self) -> Keys:
+        return msgspec.json.decode(self._keys_file.read_bytes(), type=Keys)
+
+    def kept_shop_key(self, settings: Settings) -> str:
+        """The first shop's key, for programs beside the running one; ``FileNotFoundError`` before a first start."""
+        return settings.shop_key or self._kept().shop_key
+
     def keys(self, settings: Settings) -> Keys:
         """The kept keys, made at the first start; what the environment gives takes precedence and is not kept."""
-        file = self.path / "keys.json"
-        if file.exists():
-            kept = msgspec.json.decode(file.read_bytes(), type=Keys)
+        if self._keys_file.exists():
+            kept = self._kept()
         else:
             kept = _new_keys()
-            _write_private(file, msgspec.json.format(msgspec.json.encode(kept)))
+            _write_private(self._keys_file, msgspec.json.format(msgspec.json.encode(kept)))
         given = {
             "shop_key": settings.shop_key,
             "customer_secret": settings.customer_secret,
