@@ -13,8 +13,8 @@ from comeback_kit import migrate
 from comeback_kit.service import serve
 from comeback_kit.settings import ServiceSettings
 
-
-Extra = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]
+# argparse names the type of `add_subparsers()` with an underscore, and no other name for it exists.
+Extra = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]  # noqa: SLF001
 
 
 def main(
@@ -31,7 +31,7 @@ def main(
     serving.add_argument("--port", type=int, default=8080)
     serving.set_defaults(run=lambda given: _serve(given, settings_type, create_app))
     migrating = commands.add_parser("migrate", help="make the roles, and bring the database to the newest schema")
-    migrating.set_defaults(run=lambda given: _migrate(name, settings_type()))
+    migrating.set_defaults(run=lambda _: _migrate(name, settings_type()))
     if extra is not None:
         extra(commands)
     given = parser.parse_args()

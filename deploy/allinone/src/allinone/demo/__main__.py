@@ -68,16 +68,15 @@ async def _run(given: argparse.Namespace, settings: Settings) -> None:
             now=datetime.now(UTC),
             answers=given.answers,
         )
-    print(
-        f"{posted:,} events in {time.monotonic() - started:.0f} s. Look at {settings.base_url}/mailbox and {settings.base_url}/docs"
-    )
+    print(f"{posted:,} events in {time.monotonic() - started:.0f} s")
+    print(f"Look at {settings.base_url}/mailbox and {settings.base_url}/docs")
 
 
 def main() -> int:
     """Exit code 1 when Comeback does not answer or refuses."""
     parser = argparse.ArgumentParser(prog="python -m allinone.demo", description=__doc__)
     parser.add_argument(
-        "--customers", type=int, default=2500, help="how many customers (default 2500: about 40,000 events)"
+        "--customers", type=int, default=2500, help="how many customers (default 2500: about 32,000 events)"
     )
     parser.add_argument("--answers", type=int, default=200, help="how many survey answers (default 200)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same shop (default 1)")
