@@ -23,7 +23,8 @@ async def state(tx: Connection, said: Sequence[tuple[CustomerKey, Consent]], *, 
     keys = sorted(latest)
     await tx.execute(
         f"""insert into consents (shop_id, customer_id, channel, purpose, state, at, origin)
-            select *, $7 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+            select *, $7::text
+            from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
             on conflict (shop_id, customer_id, channel, purpose) do update
               set state = excluded.state, at = excluded.at, origin = excluded.origin
               where {_LATER}""",
@@ -40,7 +41,8 @@ async def decide(tx: Connection, key: CustomerKey, decisions: Mapping[str, str],
     purposes = sorted(decisions)
     await tx.execute(
         """insert into consents (shop_id, customer_id, channel, purpose, state, at, origin)
-           select $1, $2, 'email', purpose, state, $5, $6 from unnest($3::text[], $4::text[]) as d(purpose, state)
+           select $1::text, $2::text, 'email', purpose, state, $5::timestamptz, $6::text
+           from unnest($3::text[], $4::text[]) as d(purpose, state)
            on conflict (shop_id, customer_id, channel, purpose) do update
              set state = excluded.state, origin = excluded.origin,
                  at = greatest(excluded.at, consents.at + interval '1 microsecond')""",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from comeback_kit.db import Connection
 from notifications.events_out import publish
-from notifications.mime import headers
+from notifications.mime import unfolded
 from notifications.outcomes import Outcome
 
 _FINAL: Final = frozenset({"sent", "bounced", "failed", "skipped"})
@@ -16,7 +16,7 @@ _MARK: Final = """
     update messages m set
       state = w.state, reason = w.reason, subject = coalesce(w.subject, m.subject), last_reply = w.reply,
       attempts = m.attempts - w.uncounted, next_at = w.next_at, claim = null,
-      sent_at = case when w.state = 'sent' then $9 end
+      sent_at = case when w.state = 'sent' then $9::timestamptz end
     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[])
       as w(shop_id, id, state, reason, subject, reply, uncounted, next_at)
     where m.shop_id = w.shop_id and m.id = w.id and m.state = 'sending' and (w.state <> 'sending' or m.claim = $10)
@@ -53,13 +53,14 @@ async def _keep_mails(tx: Connection, outcomes: Sequence[Outcome], now: datetime
         return
     await tx.execute(
         """insert into mails (shop_id, message_id, to_address, from_address, headers, text_body, html_body, sent_at)
-           select *, $8 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[])
+           select *, $8::timestamptz
+           from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[])
            on conflict (shop_id, message_id) do nothing""",
         [message.shop_id for message, _ in mails],
         [message.id for message, _ in mails],
         [mail.to_address for _, mail in mails],
         [mail.from_address for _, mail in mails],
-        [headers(mail) for _, mail in mails],
+        [unfolded(mail) for _, mail in mails],
         [mail.text for _, mail in mails],
         [mail.html for _, mail in mails],
         now,
@@ -77,7 +78,7 @@ async def _suppress(tx: Connection, outcomes: Sequence[Outcome], now: datetime) 
     keys = sorted(found)
     await tx.execute(
         """insert into suppressions (shop_id, address_hash, reason, at)
-           select *, 'hard_bounce', $3 from unnest($1::text[], $2::bytea[])
+           select *, 'hard_bounce', $3::timestamptz from unnest($1::text[], $2::bytea[])
            on conflict (shop_id, address_hash) do nothing""",
         [key[0] for key in keys],
         [key[1] for key in keys],

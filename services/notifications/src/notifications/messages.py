@@ -80,7 +80,8 @@ async def _insert(tx: Connection, rows: Sequence[tuple[Wanted, Start]], now: dat
         """insert into messages (shop_id, id, workflow, recipient, customer_id, order_id, occasion, state, reason,
                                  needs_order, data, occurred_at, created_at, next_at, traceparent)
            select shop_id, id, workflow, customer_id, customer_id, order_id, occasion, state, reason, needs_order,
-                  data, occurred_at, $12, case when state = 'sending' then $12 end, traceparent
+                  data, occurred_at, $12::timestamptz,
+                  case when state = 'sending' then $12::timestamptz end, traceparent
            from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                        $8::text[], $9::bool[], $10::jsonb[], $11::timestamptz[], $13::text[])
              as n(shop_id, id, workflow, customer_id, order_id, occasion, state, reason, needs_order, data,

@@ -56,6 +56,11 @@ def headers(mail: Mail) -> dict[str, str]:
     }
 
 
+def unfolded(mail: Mail) -> dict[str, str]:
+    """All headers of a mail, each on one line, to be looked at."""
+    return {name: value.replace("\r\n ", " ") for name, value in headers(mail).items()}
+
+
 def to_bytes(mail: Mail) -> bytes:
     """The mail with CRLF line ends, without SMTP's dot stuffing."""
     boundary = "=_" + mail.message_id.strip("<>").split("@", 1)[0]

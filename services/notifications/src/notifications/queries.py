@@ -15,12 +15,12 @@ _COLUMNS: Final = """
     m.id, m.workflow, m.channel, m.customer_id, m.order_id, m.state, m.reason, m.subject, m.data, m.needs_order,
     m.attempts, m.last_reply, m.created_at, m.next_at, m.sent_at,
     case when m.subject is null then o.state end as order_state, c.fields, s.name, s.url, s.time_zone, s.locale,
-    m.shop_id"""
+    m.shop_id, d.to_address"""
 _JOINS: Final = """
+    left join mails d on d.shop_id = m.shop_id and d.message_id = m.id
     left join customers c on c.shop_id = m.shop_id and c.customer_id = m.customer_id
     left join orders o on o.shop_id = m.shop_id and o.order_id = m.order_id and m.order_id <> ''
     left join shops s on s.shop_id = m.shop_id"""
-MAILED: Final = "exists (select from mails d where d.shop_id = m.shop_id and d.message_id = m.id)"
 
 
 async def canonical(tx: Connection, shop_id: str, customer_id: str) -> str:
@@ -53,7 +53,7 @@ async def messages_page(
     if order_id is not None:
         add("m.order_id = {}", order_id)
     if mailed is not None:
-        conditions.append(MAILED if mailed else f"not {MAILED}")
+        conditions.append("d.message_id is not null" if mailed else "d.message_id is null")
     if cursor is not None:
         add("m.id < {}", str(decode_cursor(cursor, 1)[0]))
     rows = await tx.fetch(
@@ -68,9 +68,8 @@ async def messages_page(
 async def message(tx: Connection, shop_id: str, message_id: str) -> MessageDetail | None:
     """One message with its mail."""
     row = await tx.fetchrow(
-        f"""select {_COLUMNS}, d.to_address, d.from_address, d.headers, d.text_body, d.html_body
+        f"""select {_COLUMNS}, d.from_address, d.headers, d.text_body, d.html_body
             from messages m {_JOINS}
-            left join mails d on d.shop_id = m.shop_id and d.message_id = m.id
             where m.shop_id = $1 and m.id = $2""",
         shop_id,
         message_id,
@@ -112,6 +111,7 @@ def _message(row: Any) -> Message:
         channel=row["channel"],
         customer_id=row["customer_id"],
         order_id=row["order_id"] or None,
+        to=row["to_address"],
         state=row["state"],
         reason=row["reason"],
         subject=row["subject"] if row["subject"] is not None else _subject(row),
@@ -142,7 +142,6 @@ def _mail(row: Any) -> Mail | None:
     if row["to_address"] is None:
         return None
     return Mail(
-        to=row["to_address"],
         sender=row["from_address"],
         headers=row["headers"],
         text=row["text_body"],

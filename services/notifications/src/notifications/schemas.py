@@ -18,6 +18,7 @@ class Message(Answer):
     channel: str
     customer_id: str
     order_id: str | None
+    to: str | None = Field(description="the address it was sent to; null as long as it was not")
     state: State
     reason: str | None = Field(description="why it was not sent: `too_old`, `no_contact`, `suppressed`, …")
     subject: str = Field(description="as it was sent; while it was not, as it would read now")
@@ -32,7 +33,6 @@ class Message(Answer):
 class Mail(Answer):
     """A mail as it was handed over."""
 
-    to: str
     sender: str = Field(serialization_alias="from")
     headers: dict[str, str]
     text: str

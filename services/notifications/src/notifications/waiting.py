@@ -49,7 +49,7 @@ _DECIDE: Final = f"""
       order by m.shop_id, m.id for update of m
     )
     update messages m set state = d.state, reason = d.reason, needs_order = false,
-      next_at = case when d.state = 'sending' then $5 end
+      next_at = case when d.state = 'sending' then $5::timestamptz end
     from decided d where m.shop_id = d.shop_id and m.id = d.id
     {_RETURNING}"""
 

@@ -21,8 +21,9 @@ router = APIRouter(prefix="/mailbox", tags=["mailbox"])
 
 ShopChoice = Annotated[str | None, Query(max_length=128, description="the shop, for callers without a key")]
 _PAGE = 30
+_HEADERS = ("Date", "Message-ID", "From", "To", "Subject")  # first, as in the mail itself
 _REASONS = {
-    "too_old": "what it tells happened more than 48 hours before we heard of it",
+    "too_old": "it happened more than 48 hours before we heard of it",
     "no_contact": "no address came within seven days",
     "suppressed": "the address does not exist: an earlier mail came back",
     "unsubscribed": "the customer does not want this kind of mail",
@@ -74,10 +75,12 @@ async def mail(
     if found is None:
         raise MessageUnknown
     mail = found.mail
-    words = {
+    words: dict[str, Any] = {
         **_frame(about, shops, shop_id, f"&shop={shop_id}" if shop else ""),
         "message": _row(found.model_dump(exclude={"mail"}), about),
         "mail": mail.model_dump() if mail else None,
+        "headers": sorted(mail.headers.items(), key=_as_written) if mail else [],
+        "zone": about.time_zone,
         "view": view,
         "width": width,
     }
@@ -110,6 +113,10 @@ def _row(message: dict[str, Any], about: Shop) -> dict[str, Any]:
         "label": message["workflow"].replace("_", " "),
         "why": _REASONS.get(message["reason"] or "", (message["reason"] or "").replace("_", " ")),
     }
+
+
+def _as_written(header: tuple[str, str]) -> int:
+    return _HEADERS.index(header[0]) if header[0] in _HEADERS else len(_HEADERS)
 
 
 def _local(at: datetime, time_zone: str) -> str:
