@@ -1,5 +1,6 @@
 """Money: integer minor units and an ISO 4217 code. No floats anywhere near."""
 
+import re
 from copy import copy
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -9,6 +10,8 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from comeback_contracts.currencies import EXPONENTS
 
 MAX_SAFE: Final = 2**53 - 1
+# CLDR asks for a space where a currency is a code (KWD 1.000) and none where it is a sign ($1.00); babel leaves it out.
+_LETTER_BESIDE_DIGIT: Final = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 Integer = Annotated[int, Field(strict=True, ge=-MAX_SAFE, le=MAX_SAFE)]
 """An integer that every JSON reader keeps exactly."""
@@ -63,7 +66,8 @@ def format_money(minor: int, currency: str, locale: str) -> str:
     # Decimals are those of the minor unit: babel's own follow usage (IQD 0), which would drop money from sight.
     pattern = copy(known.currency_formats["standard"])
     pattern.frac_prec = (exponent(currency),) * 2
-    return str(pattern.apply(decimal_amount(minor, currency), known, currency=currency, currency_digits=False))
+    text = pattern.apply(decimal_amount(minor, currency), known, currency=currency, currency_digits=False)
+    return _LETTER_BESIDE_DIGIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def _locale(tag: str) -> Any:

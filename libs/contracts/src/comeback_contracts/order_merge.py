@@ -55,7 +55,7 @@ def merge(a: OrderState, b: OrderState) -> OrderState:
     if a["order_id"] != b["order_id"]:
         raise ValueError("cannot merge two orders")
     base = _snapshot(a, b)
-    refunds = _join(a["refunds"], b["refunds"])
+    refunds = _join(base["refunds"], (a if base is b else b)["refunds"])
     return base if base["refunds"] is refunds else {**base, "refunds": refunds}
 
 
@@ -116,6 +116,8 @@ def _customer(a: dict[str, Any] | None, b: dict[str, Any] | None) -> dict[str, A
 
 def _greater(a: Any, b: Any) -> Any:
     """Of two values the one whose RFC 8785 text is greater by bytes."""
+    if _encode(a) == _encode(b):
+        return a
     return a if rfc8785.dumps(a) >= rfc8785.dumps(b) else b
 
 
