@@ -1,30 +1,42 @@
 """Events of committed transactions, on their way to the log."""
 
+import zlib
 from collections.abc import Sequence
+from typing import Final
 
 from comeback_kit.db import Connection
 from comeback_kit.events import OutgoingEvent
+from comeback_kit.relay import Relay
 from comeback_kit.runtime import Runtime
+
+__all__ = ["SHARDS", "Relay", "add", "pending"]
+
+SHARDS: Final = 4
+"""Keys are spread over so many shards; each has one leading relay, so the events of a key leave in the order of ids."""
+
+_ADD = """
+insert into outbox (shard, topic, key, value, headers)
+select shard, topic, key, value, headers
+from unnest($1::smallint[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[])
+  with ordinality as given (shard, topic, key, value, headers, place)
+order by place"""
 
 
 async def add(tx: Connection, events: Sequence[OutgoingEvent]) -> None:
     """Put events into the outbox: they are published, in this order per key, when the transaction has committed."""
-    raise NotImplementedError
+    if not events:
+        return
+    await tx.execute(
+        _ADD,
+        [zlib.crc32(event.key.encode()) % SHARDS for event in events],
+        [event.topic for event in events],
+        [event.key for event in events],
+        [event.value for event in events],
+        [event.headers for event in events],
+    )
 
 
 async def pending(runtime: Runtime) -> int:
     """How many committed events have not been acknowledged by the log."""
-    raise NotImplementedError
-
-
-class Relay:
-    """Publishes the outbox of one service. Any number may run: each shard has one leader."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-
-    async def start(self) -> None:
-        """Start the loop; also with the database or the log away."""
-
-    async def stop(self, timeout: float = 2.0) -> None:
-        """A last pass, then stop; at the latest after ``timeout`` seconds."""
+    async with runtime.db.work() as tx:
+        return int(await tx.fetchval("select count(*) from outbox"))

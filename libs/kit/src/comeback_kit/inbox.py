@@ -1,0 +1,28 @@
+"""Claims of events: of those not seen before, a handler gets each once, in the transaction of its effect."""
+
+from collections.abc import Sequence
+
+from comeback_kit.db import Connection
+from comeback_kit.events import Event
+
+_CLAIM = """
+insert into inbox (shop_id, source, event_id)
+select * from unnest($1::text[], $2::text[], $3::text[])
+on conflict do nothing
+returning shop_id, source, event_id"""
+
+
+def identity(event: Event) -> tuple[str, str, str]:
+    """What makes an event one event."""
+    return event.shopid, event.source, event.id
+
+
+async def claim(tx: Connection, events: Sequence[Event]) -> list[Event]:
+    """Those of the events that nobody has claimed before, in their order. Rolled back with the transaction."""
+    if not events:
+        return []
+    # Sorted, so that two batches with the same events wait for each other instead of deadlocking.
+    keys = sorted(identity(event) for event in events)
+    rows = await tx.fetch(_CLAIM, [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys])
+    new = {(row["shop_id"], row["source"], row["event_id"]) for row in rows}
+    return [event for event in events if identity(event) in new]
