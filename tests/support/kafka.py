@@ -101,7 +101,9 @@ class KafkaBroker:
         return f"{self.url}/{namespace}"
 
     def start(self) -> None:
-        """Start, and wait until it answers a metadata request as its own controller."""
+        """Start unless it runs, and wait until it answers a metadata request as its own controller."""
+        if self.running:
+            return
         self._process = self._java("kafka.Kafka", "server.properties")
         deadline = time.monotonic() + _START_SECONDS
         while not self.answers():

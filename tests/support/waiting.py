@@ -4,18 +4,22 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def eventually(
-    probe: Callable[[], T | Awaitable[T]],
-    *,
-    within: float = 10.0,
-    every: float = 0.02,
-    that: Callable[[T], bool] = bool,
-) -> T:
+    probe: Callable[[], Awaitable[T]], *, within: float = ..., every: float = ..., that: Callable[[T], bool] = ...
+) -> T: ...
+@overload
+async def eventually(
+    probe: Callable[[], T], *, within: float = ..., every: float = ..., that: Callable[[T], bool] = ...
+) -> T: ...
+async def eventually(
+    probe: Callable[[], Any], *, within: float = 10.0, every: float = 0.02, that: Callable[[Any], bool] = bool
+) -> Any:
     """The probe's first answer that satisfies ``that`` (default: is true).
 
     An ``AssertionError`` of the probe counts as "not yet". After ``within`` seconds the test fails and shows the last
@@ -26,7 +30,7 @@ async def eventually(
         last: object
         try:
             found = probe()
-            answer: T = await found if inspect.isawaitable(found) else found
+            answer = await found if inspect.isawaitable(found) else found
             if that(answer):
                 return answer
             last = answer

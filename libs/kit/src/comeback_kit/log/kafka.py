@@ -178,9 +178,9 @@ class KafkaLog:
             config["cleanup.policy"] = "compact"
         else:
             config["retention.ms"] = str(retention)
-        return NewTopic(
-            self._settings.wire(spec.name), spec.partitions, self._settings.replication, topic_configs=config
-        )
+        topic = NewTopic(self._settings.wire(spec.name), spec.partitions, 1, topic_configs=config)
+        topic.replication_factor = self._settings.replication  # its constructor takes no -1, the cluster's default
+        return topic
 
     def _logical(self, wire: Any) -> TopicPartition:
         return TopicPartition(self._settings.logical(wire.topic), wire.partition)

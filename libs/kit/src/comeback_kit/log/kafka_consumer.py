@@ -1,22 +1,22 @@
 """One member of a Kafka consumer group, on aiokafka, with what it lacks: bounded calls and a watchdog.
 
-Seen with aiokafka 0.14 and guarded against here: ``commit`` and ``stop`` wait for ever while the broker is away; a
-consumer can stop reading silently (aio-libs/aiokafka#712, #718, #727); a commit after a rebalance raises.
+Seen with aiokafka 0.14 and guarded against here: ``commit`` and ``stop`` wait for ever while the broker is away, and a
+commit after a rebalance raises.
 """
 
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import ConsumerRebalanceListener
 from aiokafka import TopicPartition as WirePartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from comeback_kit.log.kafka_clients import FAILURES, Consumer
 from comeback_kit.log.kafka_settings import KafkaSettings
+from comeback_kit.log.kafka_watchdog import EndOffsets, Watchdog, position_of
 from comeback_kit.log.port import CommitFailed, LogUnavailable, Record, RevokeHook, TopicPartition
 
 logger = logging.getLogger(__name__)
@@ -26,30 +26,24 @@ _COMMIT_SECONDS: Final = 5.0
 _REVOKE_SECONDS: Final = 5.0
 _SESSION_SECONDS: Final = 6.0  # the least that brokers allow by default; a killed member's partitions wait for it
 _REBALANCE_SECONDS: Final = 15.0
-_STALL_SECONDS: Final = 15.0
 _RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 _NOWHERE: Final = WirePartition("", 0)
 
-EndOffsets = Callable[[Sequence[str]], Awaitable[dict[TopicPartition, int]]]
-
 
 class KafkaConsumer:
-    """See ``port.LogConsumer``. ``end_offsets`` asks the cluster over another client: the watchdog's second opinion."""
+    """See ``port.LogConsumer``. ``end_offsets`` is for the watchdog."""
 
     def __init__(self, settings: KafkaSettings, group: str, topics: Sequence[str], end_offsets: EndOffsets) -> None:
         self._settings = settings
         self._group = group
         self._topics = tuple(topics)
-        self._end_offsets = end_offsets
         self._on_revoke: RevokeHook | None = None
         self._consumer: Consumer | None = None
-        self._building: asyncio.Task[Consumer] | None = None
+        self._building: asyncio.Task[None] | None = None
         self._failures = 0
         self._generation = 0
         self._rebuilds = 0
-        self._moved_at = time.monotonic()
-        self._suspect: dict[TopicPartition, int] = {}
-        self._names: dict[str, str] = {}
+        self._watchdog = Watchdog(settings, self._topics, end_offsets)
 
     @property
     def generation(self) -> int:
@@ -79,7 +73,7 @@ class KafkaConsumer:
         lags: dict[TopicPartition, int] = {}
         consumer = self._consumer
         for wire in self._wire_assignment():
-            position, end = _position(consumer, wire), consumer and consumer.highwater(wire)
+            position, end = position_of(consumer, wire), consumer and consumer.highwater(wire)
             lags[self._place(wire)] = 0 if position is None or end is None else max(0, end - position)
         return lags
 
@@ -100,9 +94,11 @@ class KafkaConsumer:
         if generation != self._generation:
             return []  # a rebalance went through meanwhile: these will be read again by whoever has them now
         if batches:
-            self._moved_at = time.monotonic()
-        elif time.monotonic() - self._moved_at > _STALL_SECONDS:
-            await self._look_for_stall()
+            self._watchdog.moved()
+        elif await self._watchdog.stands_still(consumer):
+            logger.error("group %s stands still: building its consumer anew", self._group)
+            self._rebuilds += 1
+            await self._rebuild()
         return [record for wire, batch in batches.items() for record in self._records(wire, batch)]
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
@@ -144,11 +140,9 @@ class KafkaConsumer:
     async def _ready(self, timeout: float) -> Consumer | None:
         if self._consumer is None and self._building is not None:
             await asyncio.wait([self._building], timeout=timeout)
-            if self._building.done():
-                self._consumer, self._building = self._building.result(), None
         return self._consumer
 
-    async def _build(self) -> Consumer:
+    async def _build(self) -> None:
         while True:
             consumer = self._new()
             try:
@@ -165,12 +159,13 @@ class KafkaConsumer:
                 raise
             self._failures = 0
             consumer.subscribe([self._settings.wire(topic) for topic in self._topics], listener=_Listener(self))
-            self._moved_at = time.monotonic()
-            return consumer
+            self._watchdog.moved()
+            self._consumer = consumer
+            return
 
     def _new(self) -> Consumer:
         return Consumer(
-            **self._settings.client(),
+            **self._settings.client() | {"metadata_max_age_ms": 5_000},  # so soon it sees topics made later
             group_id=self._settings.wire(self._group),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -186,30 +181,10 @@ class KafkaConsumer:
     async def _rebuild(self) -> None:
         consumer, self._consumer = self._consumer, None
         self._generation += 1
-        self._suspect = {}
         if consumer is not None:
             await consumer.end(1.0)
-        if self._building is None:
+        if self._building is None or self._building.done():
             self._building = asyncio.create_task(self._build(), name=f"kafka-{self._group}")
-
-    async def _look_for_stall(self) -> None:
-        """Twice in a row the cluster has records beyond a position that does not move: build the consumer anew."""
-        self._moved_at = time.monotonic() - _STALL_SECONDS + 5.0  # look again in five seconds
-        try:
-            ends = await self._end_offsets(self._topics)
-        except LogUnavailable:
-            return
-        behind: dict[TopicPartition, int] = {}
-        for wire in self._wire_assignment():
-            position, place = _position(self._consumer, wire), self._place(wire)
-            if ends.get(place, 0) > (position or 0):
-                behind[place] = position or 0
-        if behind.items() & self._suspect.items():
-            logger.error("group %s stands still at %s: building its consumer anew", self._group, behind)
-            self._rebuilds += 1
-            await self._rebuild()
-        else:
-            self._suspect = behind
 
     def _records(self, wire: Any, batch: Sequence[Any]) -> list[Record]:
         topic, partition = self._place(wire)
@@ -233,7 +208,6 @@ class KafkaConsumer:
             except TimeoutError:
                 logger.warning("group %s gives partitions up with work in flight", self._group)
         self._generation += 1
-        self._suspect = {}
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -246,14 +220,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         logger.info("partitions assigned: %d", len(assigned))
-
-
-def _position(consumer: Any, wire: Any) -> int | None:
-    """The position without waiting for one, as aiokafka's own ``position`` does."""
-    with contextlib.suppress(KafkaError, AttributeError, AssertionError):
-        state = consumer._subscription.subscription.assignment.state_value(wire)  # noqa: SLF001
-        return int(state.position) if state.has_valid_position else None
-    return None
 
 
 def _headers(headers: Sequence[tuple[str, bytes]]) -> dict[str, str] | None:

@@ -116,7 +116,7 @@ class KafkaProducer:
                     self._producer = await self._started()
                 await self._prepare()
             except FAILURES as error:
-                logger.warning("Kafka does not answer: %s", type(error).__name__)
+                logger.warning("Kafka does not answer: %s: %s", type(error).__name__, error)
                 await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
                 failures += 1
                 continue
