@@ -1,4 +1,4 @@
-"""A request's body, read whole before anything is done with it: at most a few megabytes, also when it comes in chunks."""
+"""A request's body, read whole before anything is done with it; too much is refused, also when it comes in chunks."""
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive

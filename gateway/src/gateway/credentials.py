@@ -66,7 +66,7 @@ class Authenticator:
 
 
 def check_customer_path(principal: Principal, path: str) -> None:
-    """A customer's token opens only ``/v1/<service>/me`` and below, and the post-purchase call. Raises ``Forbidden``."""
+    """A customer's token opens ``/v1/<service>/me`` and below, and the post-purchase call. Raises ``Forbidden``."""
     if principal.kind != "customer":
         return
     parts = path.split("/")  # "", "v1", service, …

@@ -86,20 +86,21 @@ def verify(token: str, seen: Unverified, keys: CustomerKeys, now: float) -> tupl
 
 
 def _check_times(claims: dict[str, Any], now: float) -> float:
-    issued, expires, not_before = claims.get("iat"), claims.get("exp"), claims.get("nbf", now)
-    if not (_is_instant(issued) and _is_instant(expires) and _is_instant(not_before)):
-        raise InvalidCustomerToken("the JWT needs `iat` and `exp` in seconds since 1970")
+    issued, expires = _seconds(claims.get("iat")), _seconds(claims.get("exp"))
+    not_before = _seconds(claims.get("nbf", now))
     if expires + LEEWAY <= now:
         raise InvalidCustomerToken("the JWT has run out")
     if max(issued, not_before) - LEEWAY > now:
         raise InvalidCustomerToken("the JWT is not valid yet")
     if not 0 < expires - issued <= MAX_LIFETIME:
         raise InvalidCustomerToken("the JWT's `exp` must be at most 15 minutes after its `iat`")
-    return float(expires)
+    return expires
 
 
-def _is_instant(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53 and math.isfinite(value)
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 2**53:
+        raise InvalidCustomerToken("the JWT needs `iat` and `exp` in seconds since 1970")
+    return float(value)
 
 
 def _subject(claims: dict[str, Any]) -> str:

@@ -168,7 +168,8 @@ class Directory:
             """select s.shop_id, s.name, s.currency, s.time_zone, s.locale, s.country, s.url,
                  s.guest_secret, s.customer_secret, s.jwks, w.platforms, w.secrets
                from shops s left join lateral (
-                 select array_agg(platform order by created_at desc) as platforms, array_agg(secret order by created_at desc) as secrets
+                 select array_agg(platform order by created_at desc) as platforms,
+                   array_agg(secret order by created_at desc) as secrets
                  from webhook_secrets where shop_id = s.shop_id) w on true
                where s.shop_id = $1""",
             shop_id,

@@ -31,7 +31,7 @@ class Front:
     """Serves every HTTP request of the gateway."""
 
     def __init__(
-        self, own: ASGIApp, upstreams: Mapping[str, Upstream], authenticator: Authenticator, minter: Minter
+        self, own: ASGIApp, *, upstreams: Mapping[str, Upstream], authenticator: Authenticator, minter: Minter
     ) -> None:
         self._own = own
         self._upstreams = upstreams
@@ -40,6 +40,9 @@ class Front:
         self._metrics = _Metrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._own(scope, receive, send)
+            return
         started = time.perf_counter()
         incoming = headers.read(scope["headers"])
         request_id = telemetry.request_id_from(_text(incoming.request_id))

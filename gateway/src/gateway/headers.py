@@ -22,7 +22,9 @@ FORWARDED: Final = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto", b"x-real-ip"}
 )
 # Set anew by the gateway, or of the caller's connection only.
-_READ: Final = frozenset({b"authorization", b"x-request-id", b"traceparent", b"content-length", b"connection", b"transfer-encoding"})
+_READ: Final = frozenset(
+    {b"authorization", b"x-request-id", b"traceparent", b"content-length", b"connection", b"transfer-encoding"}
+)
 _NOT_PASSED: Final = HOP_BY_HOP | FORWARDED | _READ | {b"host", b"expect"}
 _INTERNAL: Final = b"x-comeback-"
 _NOT_ANSWERED: Final = HOP_BY_HOP | {b"x-request-id", b"date", b"server"}

@@ -13,9 +13,8 @@ _ID_LETTERS = string.ascii_lowercase + string.digits
 _SECRET_LETTERS = string.ascii_letters + string.digits
 
 PREFIX: Final = "cbk_"
-SCOPES: Final = frozenset(
-    {"events:write", "post-purchase:read", "admin"} | {f"{name}:{verb}" for name in SERVICES for verb in ("read", "write")}
-)
+_OF_SERVICES: Final = {f"{name}:{verb}" for name in SERVICES for verb in ("read", "write")}
+SCOPES: Final = frozenset({"events:write", "post-purchase:read", "admin"} | _OF_SERVICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +49,8 @@ def check_scopes(scopes: frozenset[str]) -> frozenset[str]:
     if unknown or not scopes:
         raise ValueError(f"unknown scopes {sorted(unknown)}; known are {', '.join(sorted(SCOPES))}")
     return scopes
+
+
+def random_secret() -> bytes:
+    """32 random bytes: a shop's guest secret."""
+    return secrets.token_bytes(32)

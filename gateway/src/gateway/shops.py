@@ -1,18 +1,21 @@
 """Shops, their keys and their secrets: the SQL of the gateway's own database.
 
-Secrets are sealed before they get here and opened by the ``directory``; no function of this module sees one in the clear.
+Secrets are sealed before they get here and opened by the ``directory``; no function here sees one in the clear.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from comeback_kit.db import Connection
 from gateway.errors import KeyTaken
 
 WEBHOOK_SECRETS_KEPT = 2
 """Active at a time per shop and platform, so that a secret can be rotated without losing a delivery."""
+
+_PROFILE: Final = "shop_id, name, currency, time_zone, locale, country, url, revision, updated_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,35 @@ class SavedProfile:
     updated_at: datetime
 
 
-async def save_profile(tx: Connection, profile: Profile, sealed_guest_secret: bytes, now: datetime) -> SavedProfile:
-    """Insert or change a shop. The guest secret is taken only by a new shop: it is never rotated."""
+def is_time_zone(name: str) -> bool:
+    """Whether the IANA zone exists here."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+async def save_profile(
+    tx: Connection, profile: Profile, sealed_guest_secret: bytes, at: datetime, *, published: bool = False
+) -> SavedProfile:
+    """Insert or change a shop, unless a later change has been saved. ``at``: when the shop became so.
+
+    ``published``: the caller puts the change on the log itself, before it commits. The guest secret is taken only by a
+    new shop: it is never rotated.
+    """
     row = await tx.fetchrow(
-        """insert into shops as s (shop_id, name, currency, time_zone, locale, country, url, guest_secret, created_at, updated_at)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+        """insert into shops as s (shop_id, name, currency, time_zone, locale, country, url, guest_secret,
+             created_at, updated_at, published)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, case when $10 then 1 else 0 end)
            on conflict (shop_id) do update set name = excluded.name, currency = excluded.currency,
              time_zone = excluded.time_zone, locale = excluded.locale, country = excluded.country, url = excluded.url,
-             revision = s.revision + 1, updated_at = excluded.updated_at
-           where (s.name, s.currency, s.time_zone, s.locale, s.country, s.url) is distinct from
-             (excluded.name, excluded.currency, excluded.time_zone, excluded.locale, excluded.country, excluded.url)
+             revision = s.revision + 1, updated_at = excluded.updated_at,
+             published = case when $10 then s.revision + 1 else s.published end
+           where s.updated_at <= excluded.updated_at and
+             (s.name, s.currency, s.time_zone, s.locale, s.country, s.url) is distinct from
+             (excluded.name, excluded.currency, excluded.time_zone, excluded.locale, excluded.country,
+              excluded.url)
            returning revision, updated_at""",
         profile.shop_id,
         profile.name,
@@ -56,7 +78,8 @@ async def save_profile(tx: Connection, profile: Profile, sealed_guest_secret: by
         profile.country,
         profile.url,
         sealed_guest_secret,
-        now,
+        at,
+        published,
     )
     if row is not None:
         return SavedProfile(profile, row["revision"], row["updated_at"])
@@ -68,7 +91,7 @@ async def save_profile(tx: Connection, profile: Profile, sealed_guest_secret: by
 async def find_profile(tx: Connection, shop_id: str) -> SavedProfile | None:
     """One shop's profile."""
     row = await tx.fetchrow(
-        "select shop_id, name, currency, time_zone, locale, country, url, revision, updated_at from shops where shop_id = $1",
+        f"select {_PROFILE} from shops where shop_id = $1",
         shop_id,
     )
     return None if row is None else _saved(row)
@@ -76,9 +99,7 @@ async def find_profile(tx: Connection, shop_id: str) -> SavedProfile | None:
 
 async def list_profiles(tx: Connection) -> list[SavedProfile]:
     """Every shop's profile, by id."""
-    rows = await tx.fetch(
-        "select shop_id, name, currency, time_zone, locale, country, url, revision, updated_at from shops order by shop_id"
-    )
+    rows = await tx.fetch(f"select {_PROFILE} from shops order by shop_id")
     return [_saved(row) for row in rows]
 
 
@@ -176,6 +197,6 @@ async def mark_used(tx: Connection, key_ids: Sequence[str], now: datetime) -> No
 async def check_master_key(tx: Connection, fingerprint: bytes) -> bool:
     """Whether this database's secrets were written with the same master key; the first one to ask decides."""
     await tx.execute(
-        "insert into master_key (only, fingerprint) values (true, $1) on conflict (only) do nothing", fingerprint
+        "insert into master_key (one, fingerprint) values (true, $1) on conflict (one) do nothing", fingerprint
     )
     return bool(await tx.fetchval("select fingerprint = $1 from master_key", fingerprint))

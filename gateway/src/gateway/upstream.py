@@ -1,8 +1,8 @@
 """The services as the gateway reaches them: one port, two adapters (``upstream_http.py``, ``upstream_app.py``).
 
-An upstream is an ASGI application: it is called with a scope whose headers are already rewritten. Before its answer has
-started it may raise ``ServiceAway`` or ``ServiceBusy``; an answer that breaks off in the middle raises, too, so that the
-caller's connection is cut and a half answer never looks like a whole one.
+An upstream is an ASGI application, called with a scope whose headers are rewritten. Before its answer has started it
+may raise ``ServiceAway`` or ``ServiceBusy``; an answer that breaks off in the middle raises, too, so that the caller's
+connection is cut and a half answer never looks like a whole one.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class Missing:
     def __init__(self, service: str) -> None:
         self._service = service
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # the port's
         raise ServiceAway(f"this gateway does not know where {self._service} is")
 
     async def open(self) -> None:
@@ -104,7 +104,8 @@ async def fetch(upstream: Upstream, path: str, *, query: str = "", headers: Head
         if not asked:
             asked = True
             return {"type": "http.request", "body": b"", "more_body": False}
-        return await asyncio.get_running_loop().create_future()  # the asker never hangs up: it cancels
+        hung_up: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await hung_up  # never: the asker cancels
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -97,7 +97,7 @@ class HttpUpstream:
 
 
 class _Watch:
-    """Cancels a call whose caller has hung up. It begins after a second: most calls are done by then, and cost nothing."""
+    """Cancels a call whose caller has hung up. It begins after a second: most calls are done by then."""
 
     __slots__ = ("_caller", "_receive", "_task", "_timer", "gone")
 

@@ -21,10 +21,12 @@ STATEMENTS = (
       customer_secret bytea,
       jwks jsonb,
       revision int not null default 1,
+      published int not null default 0, -- the revision that the event log has
       created_at timestamptz not null,
       updated_at timestamptz not null
     )""",
     # key_id alone is the key: a caller's shop is known only after its key has been found
+    "create index shops_waiting on shops (shop_id) where published < revision",
     """create table shop_keys (
       key_id text collate "C" primary key,
       shop_id text collate "C" not null references shops,
@@ -44,7 +46,7 @@ STATEMENTS = (
       primary key (shop_id, platform, fingerprint)
     )""",
     # which master key the rows above were written with; no shop's data
-    "create table master_key (only boolean primary key check (only), fingerprint bytea not null)",
+    "create table master_key (one boolean primary key check (one), fingerprint bytea not null)",
 )
 
 

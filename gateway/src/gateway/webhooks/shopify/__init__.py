@@ -1,0 +1,1 @@
+"""Shopify's webhooks (REST bodies, API 2026-04 and older)."""
