@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 import feedback.app
 import feedback.settings
@@ -28,7 +27,6 @@ class Apps:
 
     services: Mapping[str, FastAPI]
     gateway: FastAPI
-    front: ASGIApp
 
 
 def build(settings: Settings, data_dir: DataDir, keys: Keys, urls: Mapping[str, str], log: EventLog) -> Apps:
@@ -63,4 +61,4 @@ def build(settings: Settings, data_dir: DataDir, keys: Keys, urls: Mapping[str, 
         log=log,
         services=services,
     )
-    return Apps(services=services, gateway=gateway_app, front=gateway_app)
+    return Apps(services=services, gateway=gateway_app)

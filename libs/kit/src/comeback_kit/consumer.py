@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
+import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
 from comeback_kit import inbox, outbox
@@ -146,6 +147,7 @@ class Consumer:
                 labels = (self._runtime.name, subscription.topic)
                 SECONDS.labels(*labels).observe(time.perf_counter() - started)
                 EVENTS.labels(*labels).inc(len(chosen))
+                AGE.labels(*labels).set(_age(chosen[-1], self._runtime.clock()))
 
     async def _commit(self, records: Sequence[Record]) -> None:
         positions: dict[TopicPartition, int] = {}
@@ -224,6 +226,12 @@ class Consumer:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         if self._stopping.is_set():
             raise _Stopped
+
+
+def _age(record: Record, now: datetime) -> float:
+    with contextlib.suppress(PoisonEvent, msgspec.DecodeError):
+        return (now - msgspec.json.decode(record.value, type=Event).at).total_seconds()
+    return 0.0
 
 
 def _unique(deliveries: Sequence[Delivery]) -> list[Delivery]:

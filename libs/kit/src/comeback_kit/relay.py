@@ -3,8 +3,8 @@
 Rows of a key are written under that key's lock, so the order of their ids is the order of their commits. There is no
 cursor that a slow transaction could be behind of: what is committed is read, what is acknowledged is deleted. A crash
 in between publishes again, in the same order; readers take duplicates. The ``floor`` only keeps the head of the index
-cheap while an old snapshot holds deleted rows; it trails by a minute and a half and by every transaction that ran when it was
-noted, so nothing can appear below it.
+cheap while an old snapshot holds deleted rows; it trails by a minute and a half and by every transaction that ran when
+it was noted, so nothing can appear below it.
 """
 
 import asyncio
