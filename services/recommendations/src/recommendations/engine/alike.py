@@ -34,7 +34,7 @@ class Buyers:
             support = int(self.supports[product])
             share = support / max(self.count, 1)
             expected = float(self.engine.customers.buyers.data[product]) / everyone
-            reasons.append(Reason(names, support, share, share / expected if expected else 0.0))
+            reasons.append(Reason(names, support, share, share / expected if expected else 0.0, self.count))
         return reasons
 
 

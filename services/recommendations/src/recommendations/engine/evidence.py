@@ -23,6 +23,7 @@ class Reason:
     support: int = 0
     confidence: float = 0.0
     lift: float = 0.0
+    of: int = 0
 
 
 def supports(engine: ShopEngine, together: Together) -> Ints:
@@ -68,7 +69,7 @@ def _reason(engine: ShopEngine, product: int, seeds: tuple[str, ...], support: i
     if not support or not of:
         return Reason(seeds)
     expected = float(engine.count.data[product]) / engine.orders.count
-    return Reason(seeds, support, support / of, support / of / expected)
+    return Reason(seeds, support, support / of, support / of / expected, of)
 
 
 def _membership(engine: ShopEngine, together: Together) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:

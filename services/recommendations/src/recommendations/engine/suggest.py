@@ -15,7 +15,7 @@ from recommendations.engine.popularity import trending
 from recommendations.engine.ranking import Ranked, best
 from recommendations.engine.shop import SHORTEST, ShopEngine
 
-Kind = Literal["bought_together", "also_bought", "for_you", "buy_again", "trending"]
+Kind = Literal["bought_together", "also_bought", "for_you", "buy_again", "trending", "upsell"]
 OWN_WEIGHT = 2.0
 OWN_POWER = 0.7
 POPULAR_TIE = 1e-6
@@ -92,6 +92,7 @@ def _plan(question: Question) -> list[MakeStage]:
         "for_you": [_for_you],
         "buy_again": [_buy_again],
         "trending": [_trending],
+        "upsell": [],
     }
     if not question.backfill:
         return [*first[question.kind], *([_for_you] if question.kind == "buy_again" else [])]

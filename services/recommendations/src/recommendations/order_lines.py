@@ -1,0 +1,62 @@
+"""What is left of an order, in products. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from comeback_contracts.instants import parse_instant
+from comeback_contracts.order_merge import OrderState
+from comeback_contracts.remaining import refunds_of, remaining
+
+
+def products_left(state: OrderState) -> list[str]:
+    """The distinct products that were bought and kept, in line order.
+
+    Nothing of a test, of a cancelled or voided order, or of one that is wholly refunded. A line goes with its last
+    piece or its last cent; money refunded without lines takes a product only when nothing of it is left.
+    """
+    if (
+        state.get("is_test")
+        or state.get("state") == "cancelled"
+        or state.get("payment_state") in ("voided", "refunded")
+    ):
+        return []
+    lines = state.get("lines") or ()
+    refunds = refunds_of(state)
+    if not refunds:
+        return list(dict.fromkeys(line["product_id"] for line in lines if _is_goods(line)))
+    if 0 < state.get("total", 0) <= sum(refund.get("amount") or 0 for refund in refunds):
+        return []
+    left = remaining(state)
+    kept = (
+        line["product_id"]
+        for line, amount, quantity in zip(lines, left.amounts, left.quantities, strict=True)
+        if _is_goods(line) and quantity > 0 and (amount > 0 or line["total"] == 0)
+    )
+    return list(dict.fromkeys(kept))
+
+
+def all_products(state: OrderState) -> list[str]:
+    """Every product of the order, also those that were given back."""
+    return list(dict.fromkeys(line["product_id"] for line in state.get("lines") or () if line.get("product_id")))
+
+
+def placed_at(state: OrderState) -> datetime | None:
+    """When the order was placed; None while only refunds of it have come."""
+    text = state.get("placed_at")
+    return None if text is None else parse_instant(text)
+
+
+def customer_of(state: OrderState) -> str | None:
+    """The customer that the order names."""
+    customer: Mapping[str, Any] = state.get("customer") or {}
+    return customer.get("customer_id")
+
+
+def without_customer(state: OrderState) -> OrderState:
+    """The same order as nobody's."""
+    return {name: value for name, value in state.items() if name != "customer"}
+
+
+def _is_goods(line: Mapping[str, Any]) -> bool:
+    return bool(line.get("product_id")) and line["quantity"] > 0
