@@ -7,9 +7,7 @@ are the member's.
 
 from typing import Final, Literal
 
-Account = Literal[
-    "issued", "spent", "expired", "transit", "available", "pending", "held", "overdrawn", "owed"
-]
+Account = Literal["issued", "spent", "expired", "transit", "available", "pending", "held", "overdrawn", "owed"]
 Kind = Literal[
     "earned",
     "pending_added",
@@ -26,7 +24,7 @@ Kind = Literal[
     "transferred_out",
 ]
 
-# available + overdrawn is the balance; ``overdrawn`` is 0 or below (``negative: allow``); ``owed`` is minus the shortfall.
+# available + overdrawn is the balance. ``overdrawn`` is 0 or below (``negative: allow``), ``owed`` minus the shortfall.
 BALANCE: Final = frozenset({"available", "overdrawn"})
 STILL: Final = frozenset({"pending_added", "pending_cancelled", "spent"})
 """Kinds that do not move the balance."""

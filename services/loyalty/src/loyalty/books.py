@@ -1,8 +1,9 @@
 """A member under lock, with the lots that were read and everything that one transaction changes about them."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
+
+import asyncpg
 
 from loyalty.lots import Lot
 from loyalty.settlement import Account
@@ -80,7 +81,7 @@ class LotRow:
         return lot
 
     @classmethod
-    def read(cls, row: Mapping[str, Any]) -> "LotRow":
+    def read(cls, row: asyncpg.Record) -> "LotRow":
         """A lot from its row."""
         lot = cls()
         for column in LOT_COLUMNS:
@@ -125,6 +126,7 @@ class Book:
         "created_at",
         "customer_id",
         "due_at",
+        "erased_at",
         "held",
         "lifetime_earned",
         "lifetime_orders",
@@ -141,7 +143,7 @@ class Book:
         "used",
     )
 
-    def __init__(self, row: Mapping[str, Any]) -> None:
+    def __init__(self, row: asyncpg.Record) -> None:
         self.shop_id: str = row["shop_id"]
         self.customer_id: str = row["customer_id"]
         self.seq: int = row["seq"]
@@ -156,6 +158,7 @@ class Book:
         self.standing = Standing(row["tier_id"], row["tier_since"], row["tier_until"])
         self.active_at: datetime | None = row["active_at"]
         self.due_at: datetime | None = row["due_at"]
+        self.erased_at: datetime | None = row["erased_at"]
         self.created_at: datetime = row["created_at"]
         self.lots: dict[str, LotRow] = {}
         self.all_open = False

@@ -53,7 +53,9 @@ class Ledger:
         seq = _next(book)
         into: Account = "available" if lot.active else "pending"
         kind = kind if lot.active else "pending_added"
-        line = self._line(book, seq, 0, kind, "transit" if kind == "transferred_in" else "issued", into, points, lot, memo)
+        line = self._line(
+            book, seq, 0, kind, "transit" if kind == "transferred_in" else "issued", into, points, lot, memo
+        )
         if forgiven:
             line = self._line(book, seq, line, kind, "issued", "owed", forgiven, lot, memo)
             book.shortfall -= forgiven
@@ -73,14 +75,14 @@ class Ledger:
             book.due_by(lot.expires_at)
         return seq
 
-    def settle(self, book: Book, lot: LotRow, found: Settlement, memo: Memo) -> tuple[int | None, int]:
-        """Post what a settlement takes back; answers the clawback's number (None without one) and its points."""
+    def settle(self, book: Book, lot: LotRow, found: Settlement, memo: Memo) -> int:
+        """Post what a settlement takes back; answers the number of the last transaction."""
         if found.from_pending:
             seq = _next(book)
             self._line(book, seq, 0, "pending_cancelled", "pending", "issued", found.from_pending, lot, memo)
             lot.remaining -= found.from_pending
             book.pending -= found.from_pending
-        taken, number = found.from_active + found.from_others, None
+        taken = found.from_active + found.from_others
         if taken or found.shortfall:
             number = _next(book)
             line = 0
@@ -99,7 +101,7 @@ class Ledger:
         lot.clawed += found.clawed
         lot.shortfall += found.shortfall
         lot.changed = book.changed = True
-        return number, taken
+        return book.seq
 
     def _take_from_others(self, book: Book, seq: int, line: int, points: int, memo: Memo) -> int:
         takes, missing = allocate(book.spendable(self.now), points)
@@ -203,9 +205,7 @@ class Ledger:
             points += take.points
         return seq, points
 
-    def _absorb(
-        self, book: Book, seq: int, line: int, kind: Kind, points: int, lot: LotRow, memo: Memo
-    ) -> int:
+    def _absorb(self, book: Book, seq: int, line: int, kind: Kind, points: int, lot: LotRow, memo: Memo) -> int:
         """New points fill a balance below 0 first."""
         absorbed = min(points, book.deficit)
         if absorbed:

@@ -19,6 +19,10 @@ _LOCK: Final = f"""
 select {_COLUMNS}
 from unnest($1::text[], $2::text[]) u(shop_id, customer_id) join members m using (shop_id, customer_id)
 order by m.shop_id, m.customer_id for update of m"""
+_PEEK: Final = f"""
+select {_COLUMNS} from members asked
+join members m on m.shop_id = asked.shop_id and m.customer_id = coalesce(asked.merged_into, asked.customer_id)
+where asked.shop_id = $1 and asked.customer_id = $2"""
 _LOTS: Final = f"""
 select l.shop_id, l.customer_id, {", ".join(f"l.{column}" for column in LOT_COLUMNS)}
 from unnest($1::text[], $2::text[]) u(shop_id, customer_id) join lots l using (shop_id, customer_id)
@@ -40,7 +44,7 @@ async def lock(tx: Connection, keys: Iterable[Key], now: datetime, *, create: bo
         return {}
     shops, customers = [key[0] for key in wanted], [key[1] for key in wanted]
     if create:
-        await tx.execute(_CREATE, shops, customers, now)
+        await make(tx, wanted, now)
     rows = {(row["shop_id"], row["customer_id"]): row for row in await tx.fetch(_LOCK, shops, customers)}
     books: dict[Key, Book] = {}
     moved: dict[Key, Key] = {}
@@ -56,6 +60,13 @@ async def lock(tx: Connection, keys: Iterable[Key], now: datetime, *, create: bo
     return books
 
 
+async def make(tx: Connection, keys: Iterable[Key], now: datetime) -> None:
+    """Make the members who are not there yet."""
+    wanted = sorted(set(keys))
+    if wanted:
+        await tx.execute(_CREATE, [key[0] for key in wanted], [key[1] for key in wanted], now)
+
+
 async def lock_one(tx: Connection, shop_id: str, customer_id: str, now: datetime, *, create: bool = False) -> Book:
     """Lock one member. Raises ``MemberUnknown`` (404)."""
     books = await lock(tx, [(shop_id, customer_id)], now, create=create)
@@ -64,14 +75,16 @@ async def lock_one(tx: Connection, shop_id: str, customer_id: str, now: datetime
     return books[shop_id, customer_id]
 
 
+async def peek(tx: Connection, shop_id: str, customer_id: str) -> Book | None:
+    """A member as they are, without a lock: for answers, never for postings."""
+    row = await tx.fetchrow(_PEEK, shop_id, customer_id)
+    return None if row is None else Book(row)
+
+
 async def read_lots(tx: Connection, books: Iterable[Book], named: Mapping[Key, Sequence[str]] | None = None) -> None:
     """Read the open lots of locked members, and the named ones even when nothing is left in them."""
     by_key = {book.key: book for book in books if not book.all_open}
-    extra = [
-        (*key, lot_id)
-        for key, lot_ids in (named or {}).items()
-        for lot_id in lot_ids
-    ]
+    extra = [(*key, lot_id) for key, lot_ids in (named or {}).items() for lot_id in lot_ids]
     wanted = sorted(by_key)
     if not wanted and not extra:
         return

@@ -13,8 +13,10 @@ from loyalty.rules.compiled import CompiledProgram, compile_program
 _READ: Final = """
 select s.shop_id, s.revision, s.currency, s.time_zone, s.locale
 from unnest($1::text[]) u(shop_id) join shops s using (shop_id)"""
-_LOCK: Final = """
+_SHARE: Final = """
 select pg_advisory_xact_lock_shared(hashtextextended('program:' || u.shop_id, 0)) from unnest($1::text[]) u(shop_id)"""
+_LOCK: Final = """
+select pg_advisory_xact_lock(hashtextextended('program:' || u.shop_id, 0)) from unnest($1::text[]) u(shop_id)"""
 _VERSIONS: Final = """
 select p.shop_id, p.version, p.document, p.valid_from
 from unnest($1::text[]) u(shop_id) join programs p using (shop_id) order by p.shop_id, p.version"""
@@ -94,7 +96,7 @@ async def load(tx: Connection, cache: ShopCache, shop_ids: Iterable[str], *, set
     """
     wanted = sorted(set(shop_ids))
     if settling:
-        await tx.execute(_LOCK, wanted)
+        await tx.execute(_SHARE, wanted)
     found: dict[str, Shop] = {}
     stale: dict[str, Shop] = {}
     for row in await tx.fetch(_READ, wanted):
@@ -110,6 +112,11 @@ async def load(tx: Connection, cache: ShopCache, shop_ids: Iterable[str], *, set
         for shop in stale.values():
             cache.keep(shop)
     return found | stale
+
+
+async def lock(tx: Connection, shop_ids: Iterable[str]) -> None:
+    """Wait for running settlements of these shops, and keep others waiting: before a shop or program is written."""
+    await tx.execute(_LOCK, sorted(set(shop_ids)))
 
 
 async def load_one(tx: Connection, cache: ShopCache, shop_id: str) -> Shop:

@@ -11,7 +11,9 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="LOYALTY_", extra="ignore", frozen=True)
 
-    due_interval: float = Field(default=1.0, gt=0, le=3600, description="seconds between looks for members that are due")
+    due_interval: float = Field(
+        default=1.0, gt=0, le=3600, description="seconds between looks for members that are due"
+    )
     due_batch: int = Field(default=500, ge=1, le=10_000, description="most due members a transaction takes")
     order_hold_minutes: int = Field(default=30, ge=1, le=10_080, description="life of a hold for an order")
     reward_hold_days: int = Field(default=30, ge=1, le=3660, description="life of a hold for a reward's code")

@@ -22,8 +22,7 @@ create table shops (
   country text not null,
   url text,
   revision bigint not null default 1,
-  updated_at timestamptz not null,
-  occasions_day date
+  updated_at timestamptz not null
 )"""
 
 # A program never changes: a PUT adds a version (or replaces the first while nothing was settled under it).
@@ -162,7 +161,7 @@ create table profiles (
   tags text[] not null default '{}',
   birthday text,
   joined text,
-  stamps jsonb not null default '{}',
+  fields jsonb not null default '{}',
   primary key (shop_id, customer_id)
 )"""
 PROFILES_BIRTHDAY = """

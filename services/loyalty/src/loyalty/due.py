@@ -1,0 +1,143 @@
+"""What happens to a member by itself: points become spendable, run out, are about to; a tier's time ends.
+
+Every transaction that locks a member first catches up with what is due, so nobody can spend points that ran out while
+the job was late. The job (``DueWork``) does the same for members whom nobody touches. ``members.due_at`` is the next
+such instant, or an earlier one; only due members are read.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from comeback_contracts.instants import format_instant
+from comeback_kit.db import Connection
+from loyalty import lot_care, members, posting, program_store, tiers
+from loyalty.books import Book, LotRow
+from loyalty.expiry import warnings
+from loyalty.ledger import Ledger
+from loyalty.notices import Notices, transaction_id
+from loyalty.program_store import Shop, ShopCache
+
+_DUE: Final = """
+select shop_id, customer_id from members where due_at <= $1 and merged_into is null
+order by due_at limit $2 for update skip locked"""
+_ROUNDS: Final = 200  # tier reviews of one member in one go; a monthly tier left alone for years has many
+
+
+async def run(tx: Connection, cache: ShopCache, now: datetime, *, limit: int) -> int:
+    """Catch up with at most ``limit`` due members; answers how many there were."""
+    keys = [(row["shop_id"], row["customer_id"]) for row in await tx.fetch(_DUE, now, limit)]
+    if not keys:
+        return 0
+    shops = await program_store.load(tx, cache, {key[0] for key in keys})
+    ledger, notices = Ledger(now), Notices(now)
+    for book in (await members.lock(tx, keys, now, create=False)).values():
+        ledger.enroll(book)
+    await catch_up(tx, ledger, shops, notices)
+    await posting.flush(tx, ledger)
+    await notices.send(tx)
+    return len(keys)
+
+
+async def catch_up(tx: Connection, ledger: Ledger, shops: dict[str, Shop], notices: Notices) -> None:
+    """Do what is due of the ledger's members, in the order in which it became due."""
+    now = ledger.now
+    books = [book for book in ledger.books.values() if book.due_at is not None and book.due_at <= now]
+    if not books:
+        return
+    await members.read_lots(tx, books)
+    await _tier_ends(tx, ledger, shops, books, notices)
+    for book in books:
+        _lots_until(ledger, shops[book.shop_id], book, now, notices)
+        _warn(shops[book.shop_id], book, now, notices)
+    if any(shops[book.shop_id].current.tiers.levels for book in books):
+        await posting.flush(tx, ledger)
+        await tiers.read_scores(tx, shops, books, now)
+        for book in books:
+            tiers.look(ledger, shops[book.shop_id], book, now, notices)
+    for book in books:
+        book.due_at, book.changed = next_due(shops[book.shop_id], book, now), True
+
+
+async def _tier_ends(
+    tx: Connection, ledger: Ledger, shops: dict[str, Shop], books: Sequence[Book], notices: Notices
+) -> None:
+    """Review every member at the end of their level's time, with what counted then."""
+    for _ in range(_ROUNDS):
+        ending = [book for book in books if book.standing.until is not None and book.standing.until <= ledger.now]
+        if not ending:
+            return
+        for book in ending:
+            _lots_until(ledger, shops[book.shop_id], book, _until(book), notices)
+        await posting.flush(tx, ledger)
+        await tiers.read_scores_at(tx, shops, {book.key: (book, _until(book)) for book in ending})
+        for book in ending:
+            before = book.standing
+            tiers.look(ledger, shops[book.shop_id], book, _until(book), notices)
+            if book.standing == before:  # the program has no such window any more: only a change moves the level
+                book.standing = type(before)(before.level_id, before.since, None)
+
+
+def _until(book: Book) -> datetime:
+    assert book.standing.until is not None  # noqa: S101  # only members whose level ends are asked
+    return book.standing.until
+
+
+def _lots_until(ledger: Ledger, shop: Shop, book: Book, at: datetime, notices: Notices) -> None:
+    """Activate and expire, in order of time, everything up to an instant."""
+    while True:
+        ready = [
+            lot
+            for lot in book.lots.values()
+            if not lot.active and lot.available_at is not None and lot.available_at <= at
+        ]
+        if not ready:
+            break
+        lot = min(ready, key=lambda one: (one.available_at or at, one.lot_id))
+        lot_care.expire_passed(ledger, notices, book, lot.available_at or at)
+        lot_care.activate(ledger, notices, shop, book, lot)
+    lot_care.expire_passed(ledger, notices, book, at)
+
+
+def _warn(shop: Shop, book: Book, now: datetime, notices: Notices) -> None:
+    """Tell once per warning day and expiry how many points are about to run out."""
+    found: dict[tuple[datetime, int], int] = {}
+    for lot in _running_out(book, now):
+        assert lot.expires_at is not None  # noqa: S101  # _running_out gives no others
+        program = shop.program(lot.program_version)
+        passed = [one.days for one in warnings(program.expiry, lot.expires_at, program.zone) if one.at <= now]
+        if passed and (lot.warned is None or passed[-1] < lot.warned):
+            lot.warned, lot.changed, book.changed = passed[-1], True, True
+            key = (lot.expires_at, passed[-1])
+            found[key] = found.get(key, 0) + lot.remaining
+    for (at, days), points in sorted(found.items()):
+        expiry = format_instant(at)
+        number = f"expiring-{days}-{transaction_id(book.customer_id, int(at.timestamp()))}"
+        data = {
+            "customer_id": book.customer_id,
+            "points": points,
+            "balance": book.balance,
+            "transaction_id": number,
+            "expires_at": expiry,
+        }
+        notices.tell("points.expiring", book.shop_id, book.customer_id, data, what=number)
+
+
+def _running_out(book: Book, now: datetime) -> Iterable[LotRow]:
+    return [
+        lot
+        for lot in book.lots.values()
+        if lot.active and lot.remaining > 0 and lot.expires_at is not None and lot.expires_at > now
+    ]
+
+
+def next_due(shop: Shop, book: Book, now: datetime) -> datetime | None:
+    """The next instant at which something of a member, all of whose open lots were read, happens by itself."""
+    instants = [lot.available_at for lot in book.lots.values() if not lot.active and lot.remaining > 0]
+    instants.append(book.standing.until)
+    for lot in _running_out(book, now):
+        assert lot.expires_at is not None  # noqa: S101
+        program = shop.program(lot.program_version)
+        ahead = [one.at for one in warnings(program.expiry, lot.expires_at, program.zone) if one.at > now]
+        instants.append(ahead[0] if ahead else lot.expires_at)
+    return min((at for at in instants if at is not None), default=None)

@@ -1,0 +1,154 @@
+"""Why an order earned what it earned, and what an order would earn; by the arithmetic that settles orders."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from comeback_contracts.instants import format_instant
+from comeback_contracts.order_merge import from_event
+from comeback_contracts.orders import Order
+from comeback_kit.db import Connection
+from loyalty.books import Book
+from loyalty.errors import OrderUnknown
+from loyalty.expiry import expires_at
+from loyalty.history import SIGNED
+from loyalty.member_facts import facts_of, read_tags, read_usage
+from loyalty.members import peek
+from loyalty.notices import transaction_id
+from loyalty.orders import OrderRow
+from loyalty.orders import peek as peek_order
+from loyalty.pending import available_at
+from loyalty.program_store import Shop, ShopCache, load_one
+from loyalty.rules.explanation import Explanation, explain
+from loyalty.rules.facts import NOTHING_KEPT, Facts, fix, usage_keys
+from loyalty.rules.instants import delivered_at, earned_at, placed_at
+from loyalty.schemas.orders import CapPoints, EarnPreviewAnswer, ExplanationAnswer, LinePoints, Posting, RulePoints
+
+_NAMES: Final = """
+select distinct unnest(array[m.customer_id, m.merged_into]) as name
+from members m join unnest($2::text[]) u(customer_id) using (customer_id) where m.shop_id = $1"""
+_POSTINGS: Final = f"""
+select customer_id, seq, kind, min(created_at) as created_at, min(reason) as reason,
+  coalesce({SIGNED}, 0)::bigint as points
+from entries join unnest($2::text[]) u(customer_id) using (customer_id)
+where shop_id = $1 and order_id = $3
+group by customer_id, seq, kind order by min(created_at), customer_id, seq"""
+_SHORTFALL: Final = """
+select coalesce(sum(shortfall), 0)::bigint from lots join unnest($2::text[]) u(customer_id) using (customer_id)
+where shop_id = $1 and lot_id = $3"""
+
+
+async def explanation(tx: Connection, cache: ShopCache, shop_id: str, order_id: str) -> ExplanationAnswer:
+    """Per rule and line why points, why none, and every posting since. Raises ``OrderUnknown`` (404)."""
+    order = await peek_order(tx, shop_id, order_id)
+    if order is None:
+        raise OrderUnknown
+    shop = await load_one(tx, cache, shop_id)
+    version, found = _explained(shop, order)
+    names = await _names(tx, order)
+    postings = [
+        Posting(
+            id=transaction_id(row["customer_id"], row["seq"]),
+            customer_id=row["customer_id"],
+            type=row["kind"],
+            points=row["points"],
+            reason=row["reason"],
+            created_at=row["created_at"],
+        )
+        for row in await tx.fetch(_POSTINGS, shop_id, names, order_id)
+    ]
+    return ExplanationAnswer(
+        order_id=order_id,
+        customer_id=order.buyer,
+        program_version=version,
+        points=found.points,
+        settled=order.settled,
+        shortfall=await tx.fetchval(_SHORTFALL, shop_id, names, order.lot_id),
+        note=found.note,
+        postings=postings,
+        **_parts(found),
+    )
+
+
+def _explained(shop: Shop, order: OrderRow) -> tuple[int | None, Explanation]:
+    if order.state is None or not order.has_snapshot:
+        return None, Explanation(0, note="order_not_seen")
+    version = order.program_version or shop.version_at(placed_at(order.state))
+    return version, explain(shop.program(version), order.state, order.kept or NOTHING_KEPT)
+
+
+async def _names(tx: Connection, order: OrderRow) -> list[str]:
+    """Every member under whose name the order was posted."""
+    names = {*order.former, *([order.customer_id] if order.customer_id else [])}
+    rows = await tx.fetch(_NAMES, order.shop_id, sorted(names))
+    return sorted(names | {row["name"] for row in rows if row["name"]})
+
+
+async def preview(
+    tx: Connection,
+    cache: ShopCache,
+    shop_id: str,
+    order: Order,
+    customer_id: str | None,
+    at: datetime | None,
+    now: datetime,
+) -> EarnPreviewAnswer:
+    """What an order would earn, were it paid, fulfilled and delivered. Writes nothing."""
+    shop = await load_one(tx, cache, shop_id)
+    state = _as_state(order, at, now)
+    version = shop.version_at(placed_at(state))
+    program = shop.program(version)
+    buyer = customer_id or (state.get("customer") or {}).get("customer_id")
+    facts = await _facts(tx, shop, version, buyer, state)
+    found = explain(program, state, fix(program, state, facts), assume_counts=True)
+    earned = earned_at(program, state)
+    available = available_at(program.pending, earned, delivered_at(state), program.zone)
+    is_pending = available is None or available > max(now, earned)
+    return EarnPreviewAnswer(
+        points=found.points,
+        pending=found.points if is_pending else 0,
+        available_at=available,
+        expires_at=expires_at(program.expiry, earned, program.zone),
+        program_version=version,
+        note=found.note,
+        **_parts(found),
+    )
+
+
+def _as_state(order: Order, at: datetime | None, now: datetime) -> dict[str, Any]:
+    data = order.as_data()
+    if at is not None:
+        data["placed_at"] = format_instant(at)
+    return from_event({"order": data}, format_instant(now))
+
+
+async def _facts(tx: Connection, shop: Shop, version: int, buyer: str | None, state: Mapping[str, Any]) -> Facts:
+    program = shop.program(version)
+    if not program.depends_on_member:
+        return Facts()
+    book: Book | None = None if buyer is None else await peek(tx, shop.shop_id, buyer)
+    if book is None:
+        return Facts(first_purchase=True)
+    await read_tags(tx, [book])
+    at = earned_at(program, state)
+    await read_usage(tx, {book.key: book}, [(*book.key, key) for key in usage_keys(program, at)])
+    return facts_of(program, book)
+
+
+def _parts(found: Explanation) -> dict[str, Any]:
+    return {
+        "rules": [
+            RulePoints(rule_id=one.rule_id, kind=one.kind, points=one.points, reason=one.reason) for one in found.rules
+        ],
+        "lines": [
+            LinePoints(
+                line_id=one.line_id,
+                eligible=one.eligible,
+                eligible_before_refunds=one.eligible_before_refunds,
+                points=one.points,
+                reason=one.reason,
+            )
+            for one in found.lines
+        ],
+        "caps": [CapPoints(period=one.period, over=one.over, lowered_by=one.lowered_by) for one in found.caps],
+    }

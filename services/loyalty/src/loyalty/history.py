@@ -1,0 +1,103 @@
+"""A member's transactions and lots, read page by page; the history of merged ids included."""
+
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+
+from comeback_kit.db import Connection
+from comeback_kit.paging import decode_cursor, encode_cursor
+from loyalty.accounts import STILL
+from loyalty.ledger import SEPARATOR
+from loyalty.notices import transaction_id
+from loyalty.schemas.members import LotAnswer, TransactionAnswer
+
+SIGNED: Final = """case kind
+    when 'pending_added' then sum(points) filter (where credit = 'pending')
+    when 'pending_cancelled' then -sum(points) filter (where debit = 'pending')
+    when 'spent' then -sum(points) filter (where debit = 'held')
+    else coalesce(sum(points) filter (where credit in ('available', 'overdrawn')), 0)
+      - coalesce(sum(points) filter (where debit in ('available', 'overdrawn')), 0) end"""
+_GROUPED: Final = f"""customer_id, seq, kind, min(created_at) as created_at, min(order_id) as order_id,
+  min(redemption_id) as redemption_id, min(reason) as reason, min(actor) as actor, min(rule_ids) as rule_ids,
+  min(expires_at) as expires_at, coalesce({SIGNED}, 0)::bigint as points"""
+_OF_ONE: Final = f"""
+select {_GROUPED} from entries
+where shop_id = $1 and customer_id = $2 and ($3::int is null or seq < $3)
+group by shop_id, customer_id, seq, kind order by seq desc limit $4"""
+_OF_MERGED: Final = f"""
+select {_GROUPED} from entries join unnest($2::text[]) u(customer_id) using (customer_id)
+where shop_id = $1 group by customer_id, seq, kind
+having $3::timestamptz is null or (min(created_at), customer_id, seq) < ($3, $4, $5)
+order by min(created_at) desc, customer_id desc, seq desc limit $6"""
+_NAMES: Final = """
+select customer_id from members where shop_id = $1 and merged_into = $2"""
+_LOTS: Final = """
+select lot_id, order_id, earned, remaining + held as remaining, earned_at, available_at, expires_at
+from lots where shop_id = $1 and customer_id = $2 and earned > 0
+  and ($3::timestamptz is null or (earned_at, lot_id) < ($3, $4))
+order by earned_at desc, lot_id desc limit $5"""
+
+
+async def names_of(tx: Connection, shop_id: str, customer_id: str) -> list[str]:
+    """The member's id and every id that was merged into it."""
+    return [customer_id, *[row["customer_id"] for row in await tx.fetch(_NAMES, shop_id, customer_id)]]
+
+
+async def transactions(
+    tx: Connection, shop_id: str, customer_id: str, balance: int, *, limit: int, cursor: str | None
+) -> tuple[list[TransactionAnswer], str | None]:
+    """One page, newest first. ``balance`` is the member's now; it and the cursor carry ``balance_after`` along."""
+    names = await names_of(tx, shop_id, customer_id)
+    at, name, seq, after = None, None, None, balance
+    if cursor is not None:
+        text, name, seq, after = decode_cursor(cursor, 4)  # type: ignore[assignment]  # checked by use below
+        at = datetime.fromisoformat(str(text))
+    if len(names) == 1:
+        rows = await tx.fetch(_OF_ONE, shop_id, customer_id, seq, limit + 1)
+    else:
+        rows = await tx.fetch(_OF_MERGED, shop_id, sorted(names), at, name, seq, limit + 1)
+    items, running = [], int(after)
+    for row in rows[:limit]:
+        items.append(answer(row, running))
+        if row["kind"] not in STILL:
+            running -= row["points"]
+    if len(rows) <= limit:
+        return items, None
+    last = rows[limit - 1]
+    return items, encode_cursor(last["created_at"].isoformat(), last["customer_id"], last["seq"], running)
+
+
+def answer(row: asyncpg.Record, balance_after: int) -> TransactionAnswer:
+    """One transaction as the API shows it."""
+    return TransactionAnswer(
+        id=transaction_id(row["customer_id"], row["seq"]),
+        type=row["kind"],
+        points=row["points"],
+        balance_after=balance_after,
+        order_id=row["order_id"],
+        redemption_id=row["redemption_id"],
+        reason=row["reason"],
+        rule_ids=tuple(row["rule_ids"].split(SEPARATOR)) if row["rule_ids"] else (),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+async def last_transaction(tx: Connection, shop_id: str, customer_id: str, balance: int) -> TransactionAnswer:
+    """The newest transaction of a member, which was posted in this very transaction."""
+    (row,) = await tx.fetch(_OF_ONE, shop_id, customer_id, None, 1)
+    return answer(row, balance)
+
+
+async def lots(
+    tx: Connection, shop_id: str, customer_id: str, *, limit: int, cursor: str | None
+) -> tuple[list[LotAnswer], str | None]:
+    """One page of a member's lots, newest first; those that are used up too."""
+    at, lot_id = (None, None) if cursor is None else decode_cursor(cursor, 2)
+    since = None if at is None else datetime.fromisoformat(str(at))
+    rows = await tx.fetch(_LOTS, shop_id, customer_id, since, lot_id, limit + 1)
+    items = [LotAnswer(**row) for row in rows[:limit]]
+    if len(rows) <= limit:
+        return items, None
+    return items, encode_cursor(items[-1].earned_at.isoformat(), items[-1].lot_id)

@@ -1,0 +1,70 @@
+"""What happens to lots beside earning and spending: they become spendable, run out, and pay back a shortfall."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from loyalty import tiers
+from loyalty.books import Book, LotRow
+from loyalty.expiry import expires_at
+from loyalty.ledger import Ledger, Memo
+from loyalty.notices import Notices
+from loyalty.program_store import Shop
+from loyalty.rules.compiled import CompiledProgram
+from loyalty.settlement import reclaim
+
+
+def activate(ledger: Ledger, notices: Notices, shop: Shop, book: Book, lot: LotRow) -> None:
+    """A pending lot becomes spendable, and the member is told that its points are earned."""
+    points = lot.remaining
+    seq = ledger.activate(book, lot)
+    if points:
+        if lot.scored:
+            tiers.count(shop, book, lot, ledger.now, points=lot.account.settled, spend=0, orders=0)
+        notices.points("earned", book, points, seq, order_id=lot.order_id)
+
+
+def watch(program: CompiledProgram, book: Book, lot: LotRow) -> None:
+    """Look at the member again before the first warning of a lot's expiry; the look itself finds the exact instant."""
+    if lot.expires_at is not None:
+        days = max(program.expiry.warn_days, default=-1)
+        book.due_by(lot.expires_at - timedelta(days=days + 1))
+
+
+def expire_passed(ledger: Ledger, notices: Notices, book: Book, at: datetime) -> None:
+    """Let run out what could be spent until ``at`` at the latest; soonest first."""
+    passed = [
+        lot
+        for lot in book.lots.values()
+        if lot.active and lot.remaining > 0 and lot.expires_at is not None and lot.expires_at <= at
+    ]
+    for lot in sorted(passed, key=lambda one: (one.expires_at or at, one.lot_id)):
+        points = lot.remaining
+        seq = ledger.expire(book, lot)
+        notices.points("expired", book, points, seq, order_id=lot.order_id)
+
+
+def came_back(ledger: Ledger, notices: Notices, shop: Shop, book: Book, lot_ids: Iterable[str]) -> None:
+    """Points were put back into these lots: an order's shortfall takes them, and what is past its expiry runs out."""
+    for lot_id in sorted(set(lot_ids)):
+        lot = book.lots[lot_id]
+        if lot.shortfall:
+            found = reclaim(lot.account, shop.program(lot.program_version).negative)
+            if found.clawed:
+                memo = Memo(order_id=lot.order_id, reason="shortfall")
+                seq = ledger.settle(book, lot, found, memo)
+                notices.points("clawed_back", book, found.clawed, seq, order_id=lot.order_id, reason="shortfall")
+    expire_passed(ledger, notices, book, ledger.now)
+
+
+def slide(shop: Shop, book: Book, at: datetime) -> None:
+    """The member did something at that instant: lots under a sliding expiry count from then."""
+    if book.active_at is None or at > book.active_at:
+        book.active_at, book.changed = at, True
+    for lot in book.lots.values():
+        program = shop.program(lot.program_version)
+        if program.expiry.kind != "sliding" or not (lot.remaining or lot.held):
+            continue
+        ends = expires_at(program.expiry, max(book.active_at or at, lot.earned_at), program.zone)
+        if ends is not None and (lot.expires_at is None or ends > lot.expires_at):
+            lot.expires_at, lot.warned, lot.changed = ends, None, True
+            book.due_by(ends)

@@ -1,0 +1,132 @@
+"""A member as one answer: one statement for the numbers, after one for the shop."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from comeback_kit.db import Connection
+from loyalty.desk import Desk
+from loyalty.program.tiers import Tiers
+from loyalty.program_store import Shop, ShopCache, load_one
+from loyalty.schemas.members import MemberAnswer, NextTier, PointsAt, TierAnswer
+from loyalty.tiers_rules import Standing, points_to_keep, points_to_next, window_of
+
+_INSTANT: Final = timedelta(microseconds=1)
+_MEMBER: Final = """
+select m.*, e.expires_at, e.expiring, a.available_at, a.activating, s.score
+from members asked
+join members m on m.shop_id = asked.shop_id and m.customer_id = coalesce(asked.merged_into, asked.customer_id)
+left join lateral (
+  select l.expires_at, sum(l.remaining)::bigint as expiring from lots l
+  where m.due_at is not null and l.shop_id = m.shop_id and l.customer_id = m.customer_id
+    and l.active and l.remaining > 0 and l.expires_at > $3
+  group by l.expires_at order by l.expires_at limit 1) e on true
+left join lateral (
+  select l.available_at, sum(l.remaining)::bigint as activating from lots l
+  where m.pending > 0 and l.shop_id = m.shop_id and l.customer_id = m.customer_id
+    and not l.active and l.remaining > 0 and l.available_at is not null
+  group by l.available_at order by l.available_at limit 1) a on true
+left join lateral (
+  select sum(case $6 when 'spend' then l.spend when 'orders' then l.orders
+    else case when l.active and l.scored then l.earned - l.clawed - l.shortfall else 0 end end)::bigint as score
+  from lots l
+  where $6::text is not null and l.shop_id = m.shop_id and l.customer_id = m.customer_id
+    and l.earned_at >= $4 and l.earned_at < $5) s on true
+where asked.shop_id = $1 and asked.customer_id = $2"""
+
+
+async def read(tx: Connection, cache: ShopCache, shop_id: str, customer_id: str, now: datetime) -> MemberAnswer | None:
+    """The member as of now, None where nothing of them is known. What is due is done first."""
+    shop = await load_one(tx, cache, shop_id)
+    row = await _fetch(tx, shop, customer_id, now)
+    if row is not None and row["due_at"] is not None and row["due_at"] <= now:
+        await catch_up(tx, shop, customer_id, now)
+        row = await _fetch(tx, shop, customer_id, now)
+    if row is None or row["erased_at"] is not None:
+        return None
+    return MemberAnswer(
+        customer_id=row["customer_id"],
+        balance=row["balance"],
+        pending=row["pending"],
+        held=row["held"],
+        shortfall=row["shortfall"],
+        lifetime_earned=row["lifetime_earned"],
+        tier=tier_answer(shop, Standing(row["tier_id"], row["tier_since"], row["tier_until"]), _value(shop, row)),
+        next_expiration=_points_at(row["expiring"], row["expires_at"]),
+        next_activation=_points_at(row["activating"], row["available_at"]),
+    )
+
+
+async def catch_up(tx: Connection, shop: Shop, customer_id: str, now: datetime) -> None:
+    """Do what is due of a member who is known."""
+    desk = Desk(shop, now)
+    await desk.member(tx, customer_id)
+    await desk.close(tx)
+
+
+def zeros(shop: Shop, customer_id: str) -> MemberAnswer:
+    """A customer of whom nothing is known yet."""
+    return MemberAnswer(
+        customer_id=customer_id,
+        balance=0,
+        pending=0,
+        held=0,
+        shortfall=0,
+        lifetime_earned=0,
+        tier=tier_answer(shop, Standing(), 0),
+        next_expiration=None,
+        next_activation=None,
+    )
+
+
+def tier_answer(shop: Shop, standing: Standing, value: int) -> TierAnswer | None:
+    """What a member sees of their tier; None where the program has no tiers."""
+    tiers = shop.current.tiers
+    level = next((one for one in tiers.levels if one.id == standing.level_id), None)
+    if not tiers.levels:
+        return None
+    above = points_to_next(tiers, standing, value)
+    return TierAnswer(
+        id=None if level is None else level.id,
+        name=None if level is None else level.name,
+        since=standing.since,
+        until=standing.until,
+        next=None if above is None else NextTier(id=above[0].id, name=above[0].name, points_needed=above[1]),
+        points_to_keep=points_to_keep(tiers, standing, value),
+        free_shipping=level is not None and level.benefits.free_shipping,
+        multiplier="1" if level is None else level.benefits.multiplier,
+        reward_ids=() if level is None else level.benefits.reward_ids,
+    )
+
+
+async def _fetch(tx: Connection, shop: Shop, customer_id: str, now: datetime) -> asyncpg.Record | None:
+    start, end, basis = _window(shop, now)
+    return await tx.fetchrow(_MEMBER, shop.shop_id, customer_id, now, start, end, basis)
+
+
+def _window(shop: Shop, now: datetime) -> tuple[datetime | None, datetime | None, str | None]:
+    program = shop.current
+    tiers: Tiers = program.tiers
+    if not tiers.levels or tiers.basis == "balance" or tiers.window == "ever":
+        return None, None, None
+    start, end = window_of(tiers, now, program.zone)
+    if start is None or end is None:
+        return None, None, None
+    shift = timedelta(0) if tiers.window in ("calendar_year", "month") else _INSTANT
+    return start + shift, end + shift, tiers.basis
+
+
+def _value(shop: Shop, row: asyncpg.Record) -> int:
+    tiers = shop.current.tiers
+    if tiers.basis == "balance":
+        return int(row["balance"])
+    if tiers.window != "ever":
+        return int(row["score"] or 0)
+    if tiers.basis == "points":
+        return int(row["lifetime_earned"] - row["shortfall"])
+    return int(row["lifetime_spend"] if tiers.basis == "spend" else row["lifetime_orders"])
+
+
+def _points_at(points: int | None, at: datetime | None) -> PointsAt | None:
+    return None if points is None or at is None else PointsAt(points=points, at=at)

@@ -1,0 +1,90 @@
+"""What loyalty tells the other services: events of ``comeback.loyalty.v1``, written to the outbox with their effect."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from comeback_contracts.envelope import Origin, encode, make_event
+from comeback_contracts.instants import format_instant
+from comeback_contracts.topics import LOYALTY
+from comeback_kit import outbox
+from comeback_kit.db import Connection
+from comeback_kit.events import OutgoingEvent
+from loyalty.books import Book
+
+SOURCE: Final = "comeback/loyalty"
+_encode = msgspec.json.Encoder().encode
+
+
+def transaction_id(customer_id: str, seq: int) -> str:
+    """The public id of a member's transaction; unique in the shop."""
+    return f"{blake2b(customer_id.encode(), digest_size=8).hexdigest()}-{seq}"
+
+
+class Notices:
+    """The events of one database transaction, in the order in which they happened."""
+
+    def __init__(self, now: datetime) -> None:
+        self._time = format_instant(now)
+        self._events: list[OutgoingEvent] = []
+
+    def points(
+        self,
+        kind: str,
+        book: Book,
+        points: int,
+        seq: int,
+        *,
+        order_id: str | None = None,
+        reason: str | None = None,
+        origin: Origin | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        """``points.<kind>`` of a transaction that has just been posted."""
+        number = transaction_id(book.customer_id, seq)
+        data: dict[str, Any] = {
+            "customer_id": book.customer_id,
+            "points": points,
+            "balance": book.balance,
+            "transaction_id": number,
+        }
+        if order_id is not None:
+            data["order_id"] = order_id
+        if reason is not None:
+            data["reason"] = reason
+        if more:
+            data.update(more)
+        self.tell(f"points.{kind}", book.shop_id, book.customer_id, data, what=number, origin=origin)
+
+    def tell(
+        self,
+        kind: str,
+        shop_id: str,
+        customer_id: str,
+        data: Mapping[str, Any],
+        *,
+        what: str,
+        origin: Origin | None = None,
+    ) -> None:
+        """An event about a member. ``what`` names the happening once; ``origin`` is the event that it follows from."""
+        event = make_event(
+            id=f"{kind}:{what}" if origin is None else f"{origin.id}:{kind}:{what}",
+            source=SOURCE,
+            type=kind,
+            time=self._time,
+            shop_id=shop_id,
+            subject=customer_id,
+            data=_encode(data),
+            traceparent=None if origin is None else origin.traceparent,
+        )
+        headers = None if event.traceparent is None else {"traceparent": event.traceparent}
+        self._events.append(OutgoingEvent(LOYALTY, f"{shop_id}:{customer_id}", encode(event), headers))
+
+    async def send(self, tx: Connection) -> None:
+        """Put them into the outbox of this transaction."""
+        if self._events:
+            await outbox.add(tx, self._events)
+            self._events = []

@@ -1,0 +1,114 @@
+"""Redemptions that orders bring to an end: a held code in ``discounts[].code`` is spent, a refund gives points back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from comeback_contracts.remaining import refunds_of
+from comeback_kit.db import Connection
+from loyalty import members, redemption_rows, resolving
+from loyalty.books import Book, Key
+from loyalty.ledger import Ledger
+from loyalty.notices import Notices
+from loyalty.program_store import Shop
+from loyalty.redemption_rows import Redemption
+from loyalty.redemption_rules import points_to_return
+from loyalty.rules.counting import goods_left
+from loyalty.settling import Task
+
+_FIND: Final = """
+select r.shop_id, r.redemption_id, r.customer_id
+from unnest($1::text[], $2::text[]) u(shop_id, code) join redemptions r using (shop_id, code)
+where r.state in ('held', 'spent')
+union
+select r.shop_id, r.redemption_id, r.customer_id
+from unnest($3::text[], $4::text[]) u(shop_id, order_id) join redemptions r using (shop_id, order_id)
+where r.state = 'spent'"""
+
+
+class Vouchers:
+    """The redemptions that a batch of orders may end."""
+
+    def __init__(self, tasks: Sequence[Task], found: Iterable[tuple[str, str, str]]) -> None:
+        rows = list(found)
+        self._tasks = tasks
+        self._keys = [(shop_id, redemption_id) for shop_id, redemption_id, _ in rows]
+        self._held: list[Redemption] = []
+        self._books: Mapping[Key, Book] = {}
+        self.members: set[Key] = {(shop_id, customer_id) for shop_id, _, customer_id in rows}
+
+    async def lock(self, tx: Connection, books: Mapping[Key, Book]) -> None:
+        """Lock them after their members, and read the lots that they took from."""
+        self._books = books
+        self._held = await redemption_rows.lock(tx, self._keys)
+        named: dict[Key, list[str]] = {}
+        owners = []
+        for one in self._held:
+            book = books[one.shop_id, one.customer_id]
+            owners.append(book)
+            named.setdefault(book.key, []).extend(take.lot_id for take in one.takes)
+        await members.read_lots(tx, owners, named)
+
+    async def apply(self, tx: Connection, ledger: Ledger, shops: Mapping[str, Shop], notices: Notices) -> None:
+        """Spend and give back, order by order."""
+        if not self._held:
+            return
+        by_code = {(one.shop_id, one.code): one for one in self._held}
+        for task in self._tasks:
+            shop_id, order_id = task.order.key
+            for code in _codes(task):
+                one = by_code.get((shop_id, code))
+                if one is not None:
+                    self._carry(task, one, ledger, shops[shop_id], notices)
+            for one in self._held if _may_return(task) else ():
+                if one.shop_id == shop_id and one.order_id == order_id and one.state == "spent":
+                    self._after_refunds(task, one, ledger, shops[shop_id], notices)
+        await redemption_rows.write(tx, self._held)
+
+    def _carry(self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices) -> None:
+        if one.state == "held":
+            one.order_id, one.changed = task.order.order_id, True
+            book = self._books[one.shop_id, one.customer_id]
+            resolving.spend(ledger, notices, shop, book, one, one.points, task.order.cause)
+        elif one.order_id is None:
+            one.order_id, one.changed = task.order.order_id, True
+
+    def _after_refunds(self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices) -> None:
+        left, full = goods_left(task.state)
+        back = points_to_return(task.program.document.spent_points, one.spent, left=left, full=full)
+        if back > one.returned:
+            book = self._books[one.shop_id, one.customer_id]
+            reason = "order_cancelled" if left == 0 and not refunds_of(task.state) else "order_refunded"
+            resolving.give_back(ledger, notices, shop, book, one, back, reason)
+
+
+def _codes(task: Task) -> list[str]:
+    return [one["code"] for one in task.state.get("discounts") or () if one.get("code")]
+
+
+async def find(tx: Connection, tasks: Sequence[Task]) -> Vouchers:
+    """The redemptions whose code these orders carry, or that were spent on the refunded and cancelled among them."""
+    codes = sorted({(task.order.shop_id, code) for task in tasks for code in _codes(task)})
+    ended = sorted({task.order.key for task in tasks if _may_return(task)})
+    if not codes and not ended:
+        return Vouchers(tasks, ())
+    rows = await tx.fetch(
+        _FIND,
+        [one[0] for one in codes],
+        [one[1] for one in codes],
+        [one[0] for one in ended],
+        [one[1] for one in ended],
+    )
+    return Vouchers(tasks, [tuple(row) for row in rows])
+
+
+def _may_return(task: Task) -> bool:
+    state = task.state
+    return (
+        bool(state["refunds"])
+        or state.get("state") == "cancelled"
+        or state.get("payment_state")
+        in (
+            "refunded",
+            "voided",
+        )
+    )

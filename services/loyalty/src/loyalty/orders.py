@@ -1,0 +1,194 @@
+"""Loyalty's own copy of every order: its merged state, and what the ledger holds for it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from comeback_contracts.order_merge import OrderState, from_event, has_snapshot, merge
+from comeback_kit.db import Connection
+from comeback_kit.errors import PoisonEvent, TransientError
+from comeback_kit.events import Event
+from loyalty.rules.facts import Kept, Used
+from loyalty.rules.instants import placed_at
+
+OrderKey = tuple[str, str]
+"""(shop_id, order_id)"""
+
+_COLUMNS: Final = """o.shop_id, o.order_id, o.revision, o.state, o.customer_id, o.program_version, o.kept, o.usage,
+  o.settled, o.amount, o.waiting, o.former"""
+_LOCK: Final = f"""
+select {_COLUMNS}
+from unnest($1::text[], $2::text[]) u(shop_id, order_id) join orders o using (shop_id, order_id)
+order by o.shop_id, o.order_id for update of o"""
+_PEEK: Final = f"select {_COLUMNS} from orders o where shop_id = $1 and order_id = $2"
+_WRITE: Final = """
+insert into orders as o (shop_id, order_id, revision, state, customer_id, program_version, kept, usage, settled, amount,
+  waiting, placed_at, former)
+select u.shop_id, u.order_id, u.revision, u.state, u.customer_id, u.program_version, u.kept, u.usage, u.settled,
+  u.amount, u.waiting, u.placed_at, coalesce(string_to_array(u.former, e'\\x1f'), '{}')
+from unnest($1::text[], $2::text[], $3::int[], $4::bytea[], $5::text[], $6::int[], $7::text[], $8::text[], $9::bigint[],
+  $10::bigint[], $11::bool[], $12::timestamptz[], $13::text[])
+  u(shop_id, order_id, revision, state, customer_id, program_version, kept, usage, settled, amount, waiting, placed_at,
+    former)
+on conflict (shop_id, order_id) do update set revision = excluded.revision, state = excluded.state,
+  customer_id = excluded.customer_id, program_version = excluded.program_version, kept = excluded.kept,
+  usage = excluded.usage, settled = excluded.settled, amount = excluded.amount, waiting = excluded.waiting,
+  placed_at = excluded.placed_at, former = excluded.former
+where o.revision = excluded.revision - 1"""
+
+_encode = msgspec.json.Encoder().encode
+_decode_state = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_usage = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
+
+
+class OrderRow:
+    """One order. ``customer_id`` is the member it is settled to, ``kept`` None until it has counted for them."""
+
+    __slots__ = (
+        "amount",
+        "cause",
+        "changed",
+        "customer_id",
+        "former",
+        "kept",
+        "order_id",
+        "program_version",
+        "revision",
+        "settled",
+        "shop_id",
+        "state",
+        "usage",
+        "waiting",
+    )
+
+    def __init__(self, shop_id: str, order_id: str) -> None:
+        self.shop_id = shop_id
+        self.order_id = order_id
+        self.revision = 0
+        self.state: OrderState | None = None
+        self.customer_id: str | None = None
+        self.program_version: int | None = None
+        self.kept: Kept | None = None
+        self.usage: Mapping[str, Used] = {}
+        self.settled = 0
+        self.amount = 0
+        self.waiting = False
+        self.former: tuple[str, ...] = ()
+        self.cause: Event | None = None
+        self.changed = False
+
+    @classmethod
+    def read(cls, row: asyncpg.Record) -> "OrderRow":
+        """An order from its row."""
+        order = cls(row["shop_id"], row["order_id"])
+        order.revision = row["revision"]
+        order.state = _decode_state(row["state"])
+        order.customer_id = row["customer_id"]
+        order.program_version = row["program_version"]
+        order.kept = None if row["kept"] is None else Kept.from_json(row["kept"])
+        order.usage = {} if row["usage"] is None else _decode_usage(row["usage"])
+        order.settled, order.amount = row["settled"], row["amount"]
+        order.waiting, order.former = row["waiting"], tuple(row["former"])
+        return order
+
+    @property
+    def key(self) -> OrderKey:
+        """(shop_id, order_id)"""
+        return self.shop_id, self.order_id
+
+    @property
+    def lot_id(self) -> str:
+        """The order's one lot, of whichever member."""
+        return lot_of(self.order_id)
+
+    @property
+    def buyer(self) -> str | None:
+        """Whose order it is, as the shop last said."""
+        customer = self.state.get("customer") if self.state else None
+        return customer.get("customer_id") if customer else None
+
+    @property
+    def has_snapshot(self) -> bool:
+        """Whether more than refunds of it has come."""
+        return self.state is not None and has_snapshot(self.state)
+
+    def take(self, state: OrderState, cause: Event) -> None:
+        """Merge what an event says."""
+        merged = state if self.state is None else merge(self.state, state)
+        if self.state is None or (merged is not self.state and merged != self.state):
+            self.state, self.cause, self.changed = merged, cause, True
+
+
+def lot_of(order_id: str) -> str:
+    """The lot id of an order."""
+    return f"order:{order_id}"
+
+
+async def take_events(tx: Connection, events: Sequence[Event]) -> list[OrderRow]:
+    """Lock the orders of a batch and merge what its events say; answers those that changed, in log order.
+
+    Raises ``PoisonEvent`` for an event that holds no order.
+    """
+    states = [(event, _state(event)) for event in events if event.type.startswith("order.")]
+    orders = {row.key: row for row in await lock(tx, {(event.shopid, state["order_id"]) for event, state in states})}
+    touched: dict[OrderKey, OrderRow] = {}
+    for event, state in states:
+        key = (event.shopid, state["order_id"])
+        order = orders.get(key)
+        if order is None:
+            order = orders[key] = OrderRow(*key)
+        touched[key] = order
+        order.take(state, event)
+    return [order for order in touched.values() if order.changed]
+
+
+def _state(event: Event) -> OrderState:
+    try:
+        return from_event(event.data, event.time)
+    except ValueError as error:
+        raise PoisonEvent(event, f"data holds no order: {error}") from error
+
+
+async def lock(tx: Connection, keys: Iterable[OrderKey]) -> list[OrderRow]:
+    """Lock the orders that are there, in (shop, id) order."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return []
+    rows = await tx.fetch(_LOCK, [key[0] for key in wanted], [key[1] for key in wanted])
+    return [OrderRow.read(row) for row in rows]
+
+
+async def peek(tx: Connection, shop_id: str, order_id: str) -> OrderRow | None:
+    """One order without a lock: for answers, never for postings."""
+    row = await tx.fetchrow(_PEEK, shop_id, order_id)
+    return None if row is None else OrderRow.read(row)
+
+
+async def write(tx: Connection, orders: Iterable[OrderRow]) -> None:
+    """Write changed orders. Raises ``TransientError`` when another process made one of them meanwhile."""
+    rows = sorted((_values(order) for order in orders), key=lambda row: (row[0], row[1]))
+    if not rows:
+        return
+    status = await tx.execute(_WRITE, *[list(column) for column in zip(*rows, strict=True)])
+    if int(status.rsplit(" ", 1)[1]) != len(rows):
+        raise TransientError("an order was written by another process at the same time")
+
+
+def _values(order: OrderRow) -> tuple[Any, ...]:
+    return (
+        order.shop_id,
+        order.order_id,
+        order.revision + 1,
+        _encode(order.state),
+        order.customer_id,
+        order.program_version,
+        None if order.kept is None else order.kept.to_json(),
+        _encode(order.usage).decode() if order.usage else None,
+        order.settled,
+        order.amount,
+        order.waiting,
+        placed_at(order.state) if order.state and order.has_snapshot else None,
+        "\x1f".join(order.former) if order.former else None,
+    )

@@ -1,0 +1,220 @@
+"""Spending points: a hold with a code, then confirmed, cancelled, or given back after a refund (CONTRACT §4)."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from comeback_kit import timers
+from comeback_kit.db import Connection, savepoint
+from comeback_kit.errors import DomainError, FieldError, Unprocessable
+from comeback_kit.timers import Timer
+from loyalty import codes, members, redemption_rows, resolving, rewards
+from loyalty.books import Book
+from loyalty.desk import Desk
+from loyalty.errors import (
+    AboveMaxShare,
+    BelowMinPoints,
+    CurrencyWithoutRate,
+    LimitReached,
+    NotEnoughPoints,
+    OutOfStock,
+    RedemptionNotHeld,
+    RedemptionNotSpent,
+    RedemptionUnknown,
+    RewardNotAvailable,
+    TierRequired,
+)
+from loyalty.ids import Ids
+from loyalty.ledger import Memo
+from loyalty.lots import allocate
+from loyalty.redemption_rows import Redemption
+from loyalty.redemption_rules import Refusal, quote, value_of
+from loyalty.rewards import Reward
+
+HOLD_TIMER: Final = "redemption_expires"
+_REFUSALS: Final[dict[str, type[DomainError]]] = {
+    error.code: error for error in (NotEnoughPoints, AboveMaxShare, BelowMinPoints, CurrencyWithoutRate)
+}
+_TAKEN: Final = """
+select count(*) from redemptions
+where shop_id = $1 and customer_id = $2 and reward_id = $3 and state in ('held', 'spent')"""
+
+
+async def hold_for_reward(
+    tx: Connection, desk: Desk, customer_id: str, reward_id: str, *, life: timedelta, ids: Ids, create: bool = False
+) -> Redemption:
+    """Hold a reward's price and give out its code."""
+    book = await desk.member(tx, customer_id, create=create)
+    reward = await rewards.get(tx, desk.shop_id, reward_id, lock=True)
+    await _check(tx, book, reward, desk.now)
+    price = reward.body.points
+    if price > book.balance:
+        raise NotEnoughPoints(f"{price} points are needed and {max(0, book.balance)} can be spent")
+    await rewards.take_stock(tx, desk.shop_id, reward)
+    one = _new(book, ids, desk.now, life, asked=price, points=price)
+    one.reward_id, one.source = reward.reward_id, "reward"
+    one.value, one.currency = reward.body.value, reward.body.currency
+    one.code = await codes.give_out(tx, book.shop_id, reward, one.redemption_id, ids)
+    await _hold(tx, desk, book, one)
+    return one
+
+
+async def hold_for_order(
+    tx: Connection,
+    desk: Desk,
+    customer_id: str,
+    *,
+    points: int,
+    order_id: str,
+    order_total: int,
+    currency: str,
+    life: timedelta,
+    ids: Ids,
+    create: bool = False,
+) -> tuple[Redemption, bool]:
+    """Hold points that pay for an order; the same order and points again answer the first hold (and False)."""
+    book = await desk.member(tx, customer_id, create=create)
+    same = await redemption_rows.find_same(tx, desk.shop_id, book.customer_id, order_id, points)
+    if same is not None and not _is_over(same, desk.now):
+        return same, False
+    program = desk.shop.current
+    found = quote(program.document, points, balance=book.balance, order_total=order_total, rate=program.rate(currency))
+    if isinstance(found, Refusal):
+        raise _REFUSALS[found.code](found.detail)
+    one = _new(book, ids, desk.now, life, asked=points, points=found.points)
+    one.order_id, one.source, one.value, one.currency = order_id, "order", found.value, currency
+    await _hold(tx, desk, book, one)
+    return one, True
+
+
+async def confirm(tx: Connection, desk: Desk, redemption_id: str, points: int | None) -> Redemption:
+    """Spend a hold; ``points`` of an order's hold, the rest is free again. Raises ``RedemptionNotHeld`` (409)."""
+    book, one = await _locked(tx, desk, redemption_id)
+    if one.state != "held" or _is_over(one, desk.now):
+        raise RedemptionNotHeld(f"the redemption is {one.state if one.state != 'held' else 'expired'}")
+    spent = one.points if points is None else points
+    if spent > one.points or (one.source != "order" and spent != one.points):
+        raise Unprocessable(errors=[FieldError("/points", f"must be at most {one.points}, and all of it for a reward")])
+    if one.source == "order" and one.currency is not None and spent != one.points:
+        program = desk.shop.current
+        rate = program.rate(one.currency)
+        one.value = None if rate is None else value_of(program.document, spent, rate)
+    resolving.spend(desk.ledger, desk.notices, desk.shop, book, one, spent)
+    await _done(tx, desk, one)
+    return one
+
+
+async def cancel(tx: Connection, desk: Desk, redemption_id: str) -> Redemption:
+    """Free a hold. Raises ``RedemptionNotHeld`` (409)."""
+    book, one = await _locked(tx, desk, redemption_id)
+    if one.state != "held":
+        raise RedemptionNotHeld(f"the redemption is {one.state}")
+    await _give_up(tx, desk, book, one, expired=False)
+    await _done(tx, desk, one)
+    return one
+
+
+async def expire(tx: Connection, desk: Desk, redemption_id: str) -> None:
+    """Free a hold whose time ran out; nothing when it has ended otherwise."""
+    book, one = await _locked(tx, desk, redemption_id)
+    if one.state == "held" and _is_over(one, desk.now):
+        await _give_up(tx, desk, book, one, expired=True)
+        await _done(tx, desk, one)
+
+
+async def give_back(tx: Connection, desk: Desk, redemption_id: str) -> Redemption:
+    """Give spent points back into their lots, with their own expiry. Raises ``RedemptionNotSpent`` (409)."""
+    book, one = await _locked(tx, desk, redemption_id)
+    if one.state != "spent":
+        raise RedemptionNotSpent(f"the redemption is {one.state}")
+    resolving.give_back(desk.ledger, desk.notices, desk.shop, book, one, one.spent)
+    if one.reward_id is not None:
+        await rewards.put_stock(tx, one.shop_id, one.reward_id)
+    await _done(tx, desk, one)
+    return one
+
+
+async def _check(tx: Connection, book: Book, reward: Reward, now: datetime) -> None:
+    body = reward.body
+    if not reward.is_open(now):
+        raise RewardNotAvailable
+    if body.tiers and book.standing.level_id not in body.tiers:
+        raise TierRequired(f"the reward is for {', '.join(body.tiers)}")
+    if reward.stock_left is not None and reward.stock_left <= 0:
+        raise OutOfStock
+    if body.limit_per_member is not None:
+        taken = await tx.fetchval(_TAKEN, book.shop_id, book.customer_id, reward.reward_id)
+        if taken >= body.limit_per_member:
+            raise LimitReached(f"the member has taken it {taken} times, which is the most")
+
+
+def _new(book: Book, ids: Ids, now: datetime, life: timedelta, *, asked: int, points: int) -> Redemption:
+    return Redemption(
+        shop_id=book.shop_id,
+        redemption_id=ids.new_id("red"),
+        customer_id=book.customer_id,
+        reward_id=None,
+        order_id=None,
+        state="held",
+        asked=asked,
+        points=points,
+        spent=0,
+        returned=0,
+        value=None,
+        currency=None,
+        code=ids.new_code(),
+        takes=(),
+        source="order",
+        created_at=now,
+        expires_at=now + life,
+        resolved_at=None,
+    )
+
+
+async def _hold(tx: Connection, desk: Desk, book: Book, one: Redemption) -> None:
+    if one.points:
+        await members.read_lots(tx, [book])
+        one.takes, missing = allocate(book.spendable(desk.now), one.points)
+        if missing:
+            raise NotEnoughPoints(f"{missing} points are missing")
+        memo = Memo(order_id=one.order_id, redemption_id=one.redemption_id)
+        desk.ledger.hold(book, one.takes, memo)
+        desk.slide(book)
+    try:
+        async with savepoint(tx, "code"):
+            await redemption_rows.insert(tx, one)
+    except asyncpg.UniqueViolationError:  # one chance in 2^60: the same request again makes another code
+        raise RewardNotAvailable("the code is taken; try again") from None
+    assert one.expires_at is not None  # noqa: S101  # every hold that is made here has a life
+    await timers.schedule(tx, [Timer(one.shop_id, HOLD_TIMER, one.redemption_id, one.expires_at)])
+    await desk.close(tx)
+
+
+async def _locked(tx: Connection, desk: Desk, redemption_id: str) -> tuple[Book, Redemption]:
+    """Lock the member, then the redemption, and read the lots that it took from."""
+    seen = await redemption_rows.find(tx, desk.shop_id, redemption_id)
+    if seen is None:
+        raise RedemptionUnknown
+    book = await desk.member(tx, seen.customer_id)
+    (one,) = await redemption_rows.lock(tx, [seen.key])
+    await members.read_lots(tx, [book], {book.key: [take.lot_id for take in one.takes]})
+    return book, one
+
+
+async def _give_up(tx: Connection, desk: Desk, book: Book, one: Redemption, *, expired: bool) -> None:
+    state, reason = ("expired", "hold_expired") if expired else ("cancelled", None)
+    resolving.free(desk.ledger, desk.notices, desk.shop, book, one, state, reason)  # type: ignore[arg-type]  # both are states
+    if one.reward_id is not None:
+        await rewards.put_stock(tx, one.shop_id, one.reward_id)
+
+
+async def _done(tx: Connection, desk: Desk, one: Redemption) -> None:
+    await redemption_rows.write(tx, [one])
+    if one.state != "held":
+        await timers.cancel(tx, one.shop_id, HOLD_TIMER, [one.redemption_id])
+    await desk.close(tx)
+
+
+def _is_over(one: Redemption, now: datetime) -> bool:
+    return one.state == "held" and one.expires_at is not None and one.expires_at <= now

@@ -1,0 +1,173 @@
+"""Redemptions as rows: one is the member's points on their way to be spent, with the code that proves it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, Literal
+
+import asyncpg
+import msgspec
+
+from comeback_kit.db import Connection
+from loyalty.lots import Take
+from loyalty.lots import give_back as split_back
+
+State = Literal["held", "spent", "cancelled", "expired", "returned"]
+Source = Literal["reward", "order", "tier"]
+
+_COLUMNS: Final = """r.shop_id, r.redemption_id, r.customer_id, r.reward_id, r.order_id, r.state, r.asked, r.points,
+  r.spent, r.returned, r.value, r.currency, r.code, r.takes, r.source, r.created_at, r.expires_at, r.resolved_at"""
+_ONE: Final = f"select {_COLUMNS} from redemptions r where shop_id = $1 and redemption_id = $2"
+_LOCK: Final = f"""
+select {_COLUMNS}
+from unnest($1::text[], $2::text[]) u(shop_id, redemption_id) join redemptions r using (shop_id, redemption_id)
+order by r.shop_id, r.redemption_id for update of r"""
+_MANY: Final = f"""
+select {_COLUMNS}
+from unnest($1::text[], $2::text[]) u(shop_id, redemption_id) join redemptions r using (shop_id, redemption_id)
+order by r.shop_id, r.redemption_id"""
+_INSERT: Final = """
+insert into redemptions (shop_id, redemption_id, customer_id, reward_id, order_id, state, asked, points, spent,
+  returned, value, currency, code, takes, source, created_at, expires_at, resolved_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"""
+_UPDATE: Final = """
+update redemptions r set order_id = u.order_id, state = u.state, points = u.points, spent = u.spent,
+  returned = u.returned, value = u.value, resolved_at = u.resolved_at
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+  $9::timestamptz[])
+  u(shop_id, redemption_id, order_id, state, points, spent, returned, value, resolved_at)
+where r.shop_id = u.shop_id and r.redemption_id = u.redemption_id"""
+_SAME: Final = f"""
+select {_COLUMNS} from redemptions r
+where shop_id = $1 and order_id = $2 and customer_id = $3 and asked = $4 and source = 'order'
+  and state in ('held', 'spent') order by created_at limit 1"""
+
+
+class Redemption(msgspec.Struct):
+    """One redemption. ``points`` is what it holds or has spent, ``takes`` the lots it took them from, in that order."""
+
+    shop_id: str
+    redemption_id: str
+    customer_id: str
+    reward_id: str | None
+    order_id: str | None
+    state: State
+    asked: int
+    points: int
+    spent: int
+    returned: int
+    value: int | None
+    currency: str | None
+    code: str
+    takes: tuple[Take, ...]
+    source: Source
+    created_at: datetime
+    expires_at: datetime | None
+    resolved_at: datetime | None
+    changed: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(shop_id, redemption_id)"""
+        return self.shop_id, self.redemption_id
+
+    @property
+    def spent_takes(self) -> tuple[Take, ...]:
+        """What of the lots is spent; a confirm of fewer points freed the last ones taken."""
+        return self.takes_of_first(self.spent)
+
+    def takes_of_first(self, points: int) -> tuple[Take, ...]:
+        """The lots of the first so many points."""
+        freed = {take.lot_id: take.points for take in split_back(self.takes, _sum(self.takes) - points)}
+        kept = (Take(take.lot_id, take.points - freed.get(take.lot_id, 0)) for take in self.takes)
+        return tuple(take for take in kept if take.points)
+
+    def returning(self, until: int) -> tuple[Take, ...]:
+        """The lots that get points back when ``until`` of the spent points have come back in all."""
+        before = {take.lot_id: take.points for take in split_back(self.spent_takes, self.returned)}
+        after = split_back(self.spent_takes, until)
+        news = (Take(take.lot_id, take.points - before.get(take.lot_id, 0)) for take in after)
+        return tuple(take for take in news if take.points)
+
+
+def _sum(takes: Iterable[Take]) -> int:
+    return sum(take.points for take in takes)
+
+
+def read_row(row: asyncpg.Record) -> Redemption:
+    """A redemption from its row."""
+    values = dict(row)
+    values["takes"] = tuple(Take(lot_id, points) for lot_id, points in row["takes"])
+    return Redemption(**values)
+
+
+async def find(tx: Connection, shop_id: str, redemption_id: str) -> Redemption | None:
+    """One redemption, without a lock."""
+    row = await tx.fetchrow(_ONE, shop_id, redemption_id)
+    return None if row is None else read_row(row)
+
+
+async def find_many(tx: Connection, keys: Iterable[tuple[str, str]]) -> list[Redemption]:
+    """Redemptions in order of (shop, id), without a lock."""
+    wanted = sorted(set(keys))
+    rows = await tx.fetch(_MANY, [key[0] for key in wanted], [key[1] for key in wanted])
+    return [read_row(row) for row in rows]
+
+
+async def find_same(tx: Connection, shop_id: str, customer_id: str, order_id: str, points: int) -> Redemption | None:
+    """The hold that the same member made for the same order and points; the caller holds the member's lock."""
+    row = await tx.fetchrow(_SAME, shop_id, order_id, customer_id, points)
+    return None if row is None else read_row(row)
+
+
+async def lock(tx: Connection, keys: Iterable[tuple[str, str]]) -> list[Redemption]:
+    """Lock redemptions in order; their members are locked already."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return []
+    rows = await tx.fetch(_LOCK, [key[0] for key in wanted], [key[1] for key in wanted])
+    return [read_row(row) for row in rows]
+
+
+async def insert(tx: Connection, one: Redemption) -> None:
+    """A new redemption. Raises asyncpg's ``UniqueViolationError`` when its code is taken."""
+    await tx.execute(
+        _INSERT,
+        one.shop_id,
+        one.redemption_id,
+        one.customer_id,
+        one.reward_id,
+        one.order_id,
+        one.state,
+        one.asked,
+        one.points,
+        one.spent,
+        one.returned,
+        one.value,
+        one.currency,
+        one.code,
+        [[take.lot_id, take.points] for take in one.takes],
+        one.source,
+        one.created_at,
+        one.expires_at,
+        one.resolved_at,
+    )
+
+
+async def write(tx: Connection, changed: Sequence[Redemption]) -> None:
+    """Write redemptions that moved on."""
+    rows = [
+        (
+            *one.key,
+            one.order_id,
+            one.state,
+            one.points,
+            one.spent,
+            one.returned,
+            one.value,
+            one.resolved_at,
+        )
+        for one in changed
+        if one.changed
+    ]
+    if rows:
+        await tx.execute(_UPDATE, *[list(column) for column in zip(*rows, strict=True)])

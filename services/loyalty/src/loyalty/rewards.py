@@ -1,0 +1,157 @@
+"""The catalogue of rewards: what points can be spent on."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+
+from comeback_kit.db import Connection
+from comeback_kit.paging import decode_cursor, encode_cursor
+from loyalty import audit
+from loyalty.errors import RewardExists, RewardUnknown
+from loyalty.ids import Ids
+from loyalty.schemas.rewards import RewardAnswer, RewardBody
+
+_COLUMNS: Final = "reward_id, document, stock_left, created_at, updated_at"
+_LIST: Final = f"""
+select {_COLUMNS} from rewards where shop_id = $1 and deleted_at is null
+  and ($2::timestamptz is null or (created_at, reward_id) < ($2, $3))
+order by created_at desc, reward_id desc limit $4"""
+_INSERT: Final = f"""
+insert into rewards (shop_id, reward_id, document, stock_left, created_at, updated_at) values ($1, $2, $3, $4, $5, $5)
+on conflict (shop_id, reward_id) do update set document = excluded.document, stock_left = excluded.stock_left,
+  created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = null
+where rewards.deleted_at is not null
+returning {_COLUMNS}"""
+
+
+class Reward:
+    """One reward of the catalogue."""
+
+    def __init__(self, row: asyncpg.Record) -> None:
+        self.reward_id: str = row["reward_id"]
+        self.document: dict[str, Any] = row["document"]
+        self.stock_left: int | None = row["stock_left"]
+        self.created_at: datetime = row["created_at"]
+        self.updated_at: datetime = row["updated_at"]
+        self.body = RewardBody.model_validate(self.document)
+
+    def answer(self, **more: Any) -> RewardAnswer:
+        """What the API shows of it; ``stock`` is what is left."""
+        values = self.body.model_dump(exclude={"reward_id", "stock"})
+        return RewardAnswer(
+            reward_id=self.reward_id,
+            stock=self.stock_left,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            **values,
+            **more,
+        )
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it can be taken at this time."""
+        body = self.body
+        return (
+            body.active
+            and (body.valid_from is None or body.valid_from <= now)
+            and (body.valid_until is None or now < body.valid_until)
+        )
+
+
+async def create(tx: Connection, shop_id: str, body: RewardBody, *, ids: Ids, actor: str, now: datetime) -> Reward:
+    """Add a reward. Raises ``RewardExists`` (409)."""
+    reward_id = body.reward_id or ids.new_id("reward")
+    document = _document(body)
+    row = await tx.fetchrow(_INSERT, shop_id, reward_id, document, body.stock, now)
+    if row is None:
+        raise RewardExists
+    await audit.record(tx, shop_id, actor, "reward.created", reward_id, document, now)
+    return Reward(row)
+
+
+async def get(tx: Connection, shop_id: str, reward_id: str, *, lock: bool = False) -> Reward:
+    """One reward. Raises ``RewardUnknown`` (404), also for a deleted one."""
+    row = await tx.fetchrow(
+        f"select {_COLUMNS} from rewards where shop_id = $1 and reward_id = $2 and deleted_at is null"
+        + (" for update" if lock else ""),
+        shop_id,
+        reward_id,
+    )
+    if row is None:
+        raise RewardUnknown
+    return Reward(row)
+
+
+async def replace(
+    tx: Connection, shop_id: str, reward_id: str, body: RewardBody, *, actor: str, now: datetime
+) -> Reward:
+    """Change a reward; ``stock`` is what is left from now on. Holds that exist keep their price."""
+    await get(tx, shop_id, reward_id, lock=True)
+    document = _document(body)
+    row = await tx.fetchrow(
+        f"""update rewards set document = $3, stock_left = $4, updated_at = $5
+        where shop_id = $1 and reward_id = $2 returning {_COLUMNS}""",
+        shop_id,
+        reward_id,
+        document,
+        body.stock,
+        now,
+    )
+    assert row is not None  # noqa: S101  # locked above
+    await audit.record(tx, shop_id, actor, "reward.changed", reward_id, document, now)
+    return Reward(row)
+
+
+async def delete(tx: Connection, shop_id: str, reward_id: str, *, actor: str, now: datetime) -> None:
+    """Take a reward out of the catalogue; codes that were given out stay good."""
+    await get(tx, shop_id, reward_id, lock=True)
+    await tx.execute(
+        "update rewards set deleted_at = $3, updated_at = $3 where shop_id = $1 and reward_id = $2",
+        shop_id,
+        reward_id,
+        now,
+    )
+    await audit.record(tx, shop_id, actor, "reward.deleted", reward_id, {}, now)
+
+
+async def page(tx: Connection, shop_id: str, limit: int, cursor: str | None) -> tuple[list[Reward], str | None]:
+    """One page of the catalogue, newest first."""
+    at, after = (None, None) if cursor is None else decode_cursor(cursor, 2)
+    since = None if at is None else datetime.fromisoformat(str(at))
+    rows = await tx.fetch(_LIST, shop_id, since, after, limit + 1)
+    found = [Reward(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return found, encode_cursor(found[-1].created_at.isoformat(), found[-1].reward_id) if more else None
+
+
+async def open_ones(tx: Connection, shop_id: str, now: datetime) -> Sequence[Reward]:
+    """All rewards that can be taken now, cheapest first."""
+    rows = await tx.fetch(f"select {_COLUMNS} from rewards where shop_id = $1 and deleted_at is null", shop_id)
+    found = [reward for reward in (Reward(row) for row in rows) if reward.is_open(now) and reward.stock_left != 0]
+    return sorted(found, key=lambda one: (one.body.points, one.reward_id))
+
+
+async def take_stock(tx: Connection, shop_id: str, reward: Reward) -> None:
+    """Take one of a locked reward whose stock is counted."""
+    if reward.stock_left is not None:
+        await tx.execute(
+            "update rewards set stock_left = stock_left - 1 where shop_id = $1 and reward_id = $2",
+            shop_id,
+            reward.reward_id,
+        )
+
+
+async def put_stock(tx: Connection, shop_id: str, reward_id: str) -> None:
+    """Put one back: a hold was cancelled or ran out, or a redemption was returned."""
+    await tx.execute(
+        """update rewards set stock_left = stock_left + 1
+        where shop_id = $1 and reward_id = $2 and stock_left is not null""",
+        shop_id,
+        reward_id,
+    )
+
+
+def _document(body: RewardBody) -> dict[str, Any]:
+    document: dict[str, Any] = body.model_dump(mode="json", exclude={"reward_id", "stock"})
+    return document

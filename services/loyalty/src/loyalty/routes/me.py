@@ -1,0 +1,113 @@
+"""The customer's own calls, for apps and browsers. A customer of whom nothing is known reads zeros."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+
+from comeback_kit.http import Answer, Caller, CustomerId, Now, TransactionRoute, Tx
+from comeback_kit.paging import Cursor, Limit, Page
+from loyalty import history, member_view, redemption_list, rewards, thank_you, ways
+from loyalty.desk import Desk
+from loyalty.errors import MemberUnknown
+from loyalty.program_store import load_one
+from loyalty.routes.redemptions import hold
+from loyalty.schemas.me import MeAnswer, WaysToEarn
+from loyalty.schemas.members import TransactionAnswer
+from loyalty.schemas.rewards import RedemptionAnswer, RedemptionBody, RewardAnswer
+from loyalty.state import Cache, LoyaltySettings
+
+router = APIRouter(prefix="/v1/loyalty/me", tags=["Me"], route_class=TransactionRoute)
+IfNoneMatch = Annotated[str | None, Header(description="`ETag` of the answer that you have")]
+
+
+def tagged(answer: Answer, if_none_match: str | None) -> Response:
+    """The answer with its ETag, or 304 where the caller has it."""
+    body = answer.model_dump_json().encode()
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    known = [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+@router.get("", response_model=MeAnswer, summary="My points")
+async def me(
+    customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, cache: Cache, if_none_match: IfNoneMatch = None
+) -> Response:
+    """What I have and what comes next. With `If-None-Match` 304 while nothing changed."""
+    shop = await load_one(tx, cache, caller.shop_id)
+    found = await member_view.read(tx, cache, caller.shop_id, customer_id, now)
+    mine = found or member_view.zeros(shop, customer_id)
+    answer = MeAnswer(
+        **mine.model_dump(),
+        points_name=shop.current.document.points_name.model_dump(),
+        next_reward=await thank_you.next_reward(tx, caller.shop_id, mine.balance, now),
+    )
+    return tagged(answer, if_none_match)
+
+
+@router.get("/transactions", summary="My transactions, newest first")
+async def transactions(
+    customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, cache: Cache, limit: Limit = 20, cursor: Cursor = None
+) -> Page[TransactionAnswer]:
+    """Every movement of my points."""
+    found = await member_view.read(tx, cache, caller.shop_id, customer_id, now)
+    if found is None:
+        return Page(items=[], next_cursor=None)
+    items, after = await history.transactions(
+        tx, caller.shop_id, found.customer_id, found.balance, limit=limit, cursor=cursor
+    )
+    return Page(items=items, next_cursor=after)
+
+
+@router.get("/rewards", summary="What I can take")
+async def my_rewards(customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, cache: Cache) -> Page[RewardAnswer]:
+    """Open rewards for my tier, cheapest first, with what is missing to each."""
+    found = await member_view.read(tx, cache, caller.shop_id, customer_id, now)
+    balance = 0 if found is None else found.balance
+    tier = None if found is None or found.tier is None else found.tier.id
+    items = [
+        one.answer(affordable=one.body.points <= balance, points_missing=max(0, one.body.points - balance))
+        for one in await rewards.open_ones(tx, caller.shop_id, now)
+        if not one.body.tiers or tier in one.body.tiers
+    ]
+    return Page(items=items, next_cursor=None)
+
+
+@router.get("/redemptions", summary="My redemptions, newest first")
+async def my_redemptions(
+    customer_id: CustomerId, tx: Tx, caller: Caller, limit: Limit = 20, cursor: Cursor = None
+) -> Page[RedemptionAnswer]:
+    """With their codes."""
+    try:
+        items, after = await redemption_list.page(tx, caller.shop_id, customer_id, limit=limit, cursor=cursor)
+    except MemberUnknown:
+        return Page(items=[], next_cursor=None)
+    return Page(items=items, next_cursor=after)
+
+
+@router.post("/redemptions", status_code=201, summary="Take a reward, or pay with points")
+async def redeem(
+    customer_id: CustomerId,
+    body: RedemptionBody,
+    tx: Tx,
+    caller: Caller,
+    now: Now,
+    cache: Cache,
+    settings: LoyaltySettings,
+    response: Response,
+) -> RedemptionAnswer:
+    """The points are held until the shop confirms or cancels, or until `expires_at`."""
+    desk = await Desk.open(tx, cache, caller.shop_id, now)
+    return await hold(tx, desk, customer_id, body, settings, response, create=True)
+
+
+@router.get("/ways-to-earn", response_model=WaysToEarn, summary="What earns points")
+async def ways_to_earn(
+    customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, cache: Cache, if_none_match: IfNoneMatch = None
+) -> Response:
+    """The rules of the program, and whether each can still pay me."""
+    shop = await load_one(tx, cache, caller.shop_id)
+    return tagged(await ways.of(tx, shop, customer_id, now), if_none_match)

@@ -1,0 +1,73 @@
+"""The catalogue of rewards and its code pools."""
+
+from fastapi import APIRouter, Response
+
+from comeback_kit.errors import FieldError, Unprocessable
+from comeback_kit.http import Caller, Id, Now, TransactionRoute, Tx, requires
+from comeback_kit.paging import Cursor, Limit, Page
+from loyalty import codes, rewards
+from loyalty.ids import RANDOM
+from loyalty.schemas.rewards import CodesAnswer, CodesBody, RewardAnswer, RewardBody
+
+router = APIRouter(prefix="/v1/loyalty/rewards", tags=["Rewards"], route_class=TransactionRoute)
+READ = requires("loyalty:read")
+WRITE = requires("loyalty:write")
+
+
+@router.get("", dependencies=[READ], summary="The catalogue, newest first")
+async def catalogue(tx: Tx, caller: Caller, limit: Limit = 20, cursor: Cursor = None) -> Page[RewardAnswer]:
+    """Rewards that were not deleted."""
+    found, after = await rewards.page(tx, caller.shop_id, limit, cursor)
+    return Page(items=[one.answer() for one in found], next_cursor=after)
+
+
+@router.post("", dependencies=[WRITE], status_code=201, summary="Add a reward")
+async def create(body: RewardBody, tx: Tx, caller: Caller, now: Now) -> RewardAnswer:
+    """`reward_id` is made where none is given."""
+    found = await rewards.create(tx, caller.shop_id, body, ids=RANDOM, actor=caller.subject, now=now)
+    return found.answer()
+
+
+@router.get("/{reward_id}", dependencies=[READ], summary="A reward")
+async def get(reward_id: Id, tx: Tx, caller: Caller) -> RewardAnswer:
+    """One reward."""
+    return (await rewards.get(tx, caller.shop_id, reward_id)).answer()
+
+
+@router.put("/{reward_id}", dependencies=[WRITE], summary="Change a reward")
+async def replace(reward_id: Id, body: RewardBody, tx: Tx, caller: Caller, now: Now) -> RewardAnswer:
+    """The whole reward; a field left out has its default. `stock` is what is left from now on."""
+    if body.reward_id is not None and body.reward_id != reward_id:
+        raise Unprocessable(errors=[FieldError("/reward_id", "must be the id of the path, or left out")])
+    found = await rewards.replace(tx, caller.shop_id, reward_id, body, actor=caller.subject, now=now)
+    return found.answer()
+
+
+@router.delete("/{reward_id}", dependencies=[WRITE], status_code=204, summary="Take a reward out of the catalogue")
+async def delete(reward_id: Id, tx: Tx, caller: Caller, now: Now) -> Response:
+    """Codes that were given out stay good."""
+    await rewards.delete(tx, caller.shop_id, reward_id, actor=caller.subject, now=now)
+    return Response(status_code=204)
+
+
+@router.post("/{reward_id}/codes", dependencies=[WRITE], status_code=201, summary="Fill a reward's code pool")
+async def add_codes(reward_id: Id, body: CodesBody, tx: Tx, caller: Caller) -> CodesAnswer:
+    """Import codes, or have them made. A code is in use once in a shop."""
+    reward = await rewards.get(tx, caller.shop_id, reward_id, lock=True)
+    if not body.codes and body.generate is None:
+        raise Unprocessable(errors=[FieldError("/codes", "give codes, or generate")])
+    made: tuple[str, ...] = ()
+    if body.codes:
+        await codes.add(tx, caller.shop_id, reward_id, body.codes)
+    if body.generate is not None:
+        prefix = reward.body.code_prefix
+        made = tuple(await codes.generate(tx, caller.shop_id, reward_id, prefix, body.generate, RANDOM))
+    free = await codes.free(tx, caller.shop_id, reward_id)
+    return CodesAnswer(added=len(set(body.codes)) + len(made), free=free, codes=made)
+
+
+@router.get("/{reward_id}/codes", dependencies=[READ], summary="How full a reward's code pool is")
+async def code_count(reward_id: Id, tx: Tx, caller: Caller) -> CodesAnswer:
+    """`free` codes are left."""
+    await rewards.get(tx, caller.shop_id, reward_id)
+    return CodesAnswer(added=0, free=await codes.free(tx, caller.shop_id, reward_id))

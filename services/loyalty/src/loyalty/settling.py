@@ -1,0 +1,224 @@
+"""The settlement of one order for one member, on books in memory."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from comeback_contracts.order_merge import OrderState
+from loyalty import lot_care, tiers
+from loyalty.books import Book, Key, LotRow
+from loyalty.expiry import expires_at
+from loyalty.ledger import Ledger, Memo
+from loyalty.member_facts import Counters, facts_of
+from loyalty.notices import Notices
+from loyalty.orders import OrderRow
+from loyalty.pending import available_at
+from loyalty.program_store import Shop
+from loyalty.rules.counting import why_it_does_not_count
+from loyalty.rules.evaluation import Evaluation, evaluate
+from loyalty.rules.facts import fix
+from loyalty.rules.instants import delivered_at, earned_at
+from loyalty.settlement import settle
+
+_NOTHING = Evaluation()
+
+
+class Task:
+    """One changed order of a known shop. ``book`` is its buyer's, ``left`` the member it was settled to before."""
+
+    __slots__ = ("book", "evaluation", "left", "order", "program", "shop", "state", "version")
+
+    def __init__(self, order: OrderRow, shop: Shop, version: int) -> None:
+        assert order.state is not None  # noqa: S101  # orders without a snapshot make no task
+        self.order = order
+        self.shop = shop
+        self.version = version
+        self.program = shop.program(version)
+        self.state: OrderState = order.state
+        self.book: Book | None = None
+        self.left: Book | None = None
+        self.evaluation: Evaluation | None = None
+
+    @property
+    def members(self) -> Iterator[Key]:
+        """The ids that are to be locked."""
+        for customer_id in {self.order.buyer, self.order.customer_id}:
+            if customer_id is not None:
+                yield self.order.shop_id, customer_id
+
+    def join(self, books: Mapping[Key, Book]) -> None:
+        """Find the locked members; an id that was merged finds whom it was merged into."""
+        order = self.order
+        self.book = None if order.buyer is None else books[order.shop_id, order.buyer]
+        settled_to = None if order.customer_id is None else books[order.shop_id, order.customer_id]
+        self.left = settled_to if settled_to is not self.book else None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing has been fixed for this order and its buyer yet."""
+        return self.order.kept is None or self.left is not None
+
+    def needs_lots(self) -> Iterator[Book]:
+        """The members whose lots this settlement may look at."""
+        if self.left is not None:
+            yield self.left
+        if self.book is None:
+            return
+        sliding = self.program.expiry.kind == "sliding" and self.state.get("state") != "cancelled"
+        came_back = self.left is not None and self.book.customer_id in self.order.former
+        moved = self.evaluation is not None and (
+            self.evaluation.points != self.order.settled
+            or self.evaluation.amount != self.order.amount
+            or self.program.pending.kind == "delivered"
+        )
+        if sliding or came_back or moved:
+            yield self.book
+
+
+class Settling:
+    """Settles tasks one after the other: what one fixes, the next one sees."""
+
+    def __init__(self, ledger: Ledger, notices: Notices, counters: Counters) -> None:
+        self._ledger = ledger
+        self._notices = notices
+        self._counters = counters
+
+    def settle(self, task: Task) -> None:
+        """Post the difference between what the order is worth and what is booked for it."""
+        order, book = task.order, task.book
+        if task.left is not None:
+            self._leave(task, task.left)
+        if book is None:
+            return
+        if order.kept is None and not self._fix(task, book):
+            return
+        evaluation = task.evaluation or _NOTHING
+        lot = book.lots.get(order.lot_id)
+        if lot is None:
+            if evaluation.points == order.settled and evaluation.amount == order.amount:
+                return  # nothing moved, so the lot was not read
+            raise AssertionError(f"the lot of order {order.order_id} was not read")
+        self._reschedule(task, book, lot)
+        self._post(task, book, lot, evaluation, self._reason(task))
+        if evaluation.counts:
+            _slide(task, book, lot)
+        tiers.look(self._ledger, task.shop, book, self._ledger.now, self._notices)
+
+    def _fix(self, task: Task, book: Book) -> bool:
+        """Fix what depends on the member; False while the order does not count."""
+        order, program = task.order, task.program
+        if why_it_does_not_count(task.state, program.earn_on) is not None:
+            return False
+        order.kept = fix(program, task.state, facts_of(program, book))
+        order.program_version, order.customer_id = task.version, book.customer_id
+        book.orders_fixed += 1
+        task.evaluation = evaluate(program, task.state, order.kept)
+        lot = book.lots.get(order.lot_id)
+        if lot is None:
+            at = earned_at(program, task.state)
+            lot = book.lots[order.lot_id] = LotRow.new(
+                order.lot_id,
+                order_id=order.order_id,
+                program_version=task.version,
+                earned_at=at,
+                available_at=available_at(program.pending, at, delivered_at(task.state), program.zone),
+                expires_at=expires_at(program.expiry, at, program.zone),
+                now=self._ledger.now,
+            )
+            lot_care.watch(program, book, lot)
+            order.settled = 0
+        else:
+            order.settled = lot.account.settled
+        book.changed = True
+        return True
+
+    def _leave(self, task: Task, book: Book) -> None:
+        """The order belongs to somebody else now (or to nobody): take its points back from the member."""
+        order = task.order
+        lot = book.lots.get(order.lot_id)
+        if lot is not None:
+            self._post(task, book, lot, Evaluation(note="other_customer"), "customer_changed")
+            book.orders_fixed -= 1
+            tiers.look(self._ledger, task.shop, book, self._ledger.now, self._notices)
+        if book.customer_id not in order.former:
+            order.former = (*order.former, book.customer_id)
+        order.customer_id = order.kept = None
+        order.usage, order.settled, order.amount = {}, 0, 0
+
+    def _reschedule(self, task: Task, book: Book, lot: LotRow) -> None:
+        """A delivery that became known says when a pending lot can be spent."""
+        pending = task.program.pending
+        if lot.active or pending.kind != "delivered":
+            return
+        at = available_at(pending, lot.earned_at, delivered_at(task.state), task.program.zone)
+        if at == lot.available_at:
+            return
+        lot.available_at, lot.changed = at, True
+        book.due_by(at)
+        if at is not None and at <= self._ledger.now:
+            lot_care.activate(self._ledger, self._notices, task.shop, book, lot)
+
+    def _post(self, task: Task, book: Book, lot: LotRow, evaluation: Evaluation, reason: str) -> None:
+        order, ledger = task.order, self._ledger
+        before = lot.account.settled
+        found = settle(lot.account, evaluation.points, task.program.negative)
+        if found.restored or (found.shortfall < 0 and not found.clawed):
+            memo = Memo(order_id=order.order_id, rule_ids=evaluation.rule_ids, expires_at=lot.expires_at)
+            seq = ledger.earn(book, lot, found.restored, memo, forgiven=max(0, -found.shortfall))
+            if found.restored:
+                self._tell_earned(order, book, lot, found.restored, seq)
+        elif not found.is_nothing:
+            number = ledger.settle(book, lot, found, Memo(order_id=order.order_id, reason=reason))
+            if found.clawed:
+                more = {"shortfall": found.shortfall} if found.shortfall > 0 else None
+                self._notices.points(
+                    "clawed_back",
+                    book,
+                    found.clawed,
+                    number,
+                    order_id=order.order_id,
+                    reason=reason,
+                    origin=order.cause,
+                    more=more,
+                )
+        self._count(task, book, lot, evaluation, lot.account.settled - before)
+        order.settled = lot.account.settled
+
+    def _tell_earned(self, order: OrderRow, book: Book, lot: LotRow, points: int, seq: int) -> None:
+        more: dict[str, Any] = {}
+        if not lot.active:
+            more["pending"] = True
+            if lot.available_at is not None:
+                more["available_at"] = lot.available_at
+        if lot.expires_at is not None:
+            more["expires_at"] = lot.expires_at
+        self._notices.points(
+            "earned", book, points, seq, order_id=order.order_id, origin=order.cause, more=more or None
+        )
+
+    def _count(self, task: Task, book: Book, lot: LotRow, evaluation: Evaluation, points: int) -> None:
+        """Move what tiers, limits and caps count of the order."""
+        order = task.order
+        spend = evaluation.amount - lot.spend
+        counts = int(evaluation.counts) - lot.orders
+        if spend or counts:
+            lot.spend += spend
+            lot.orders += counts
+            book.lifetime_spend += spend
+            book.lifetime_orders += counts
+            lot.changed = book.changed = True
+        tiers.count(task.shop, book, lot, self._ledger.now, points=points, spend=spend, orders=counts)
+        if order.usage or evaluation.usage:
+            self._counters.move(book, order.usage, evaluation.usage)
+            order.usage = evaluation.usage
+        order.amount = evaluation.amount
+
+    def _reason(self, task: Task) -> str:
+        if task.state.get("state") == "cancelled":
+            return "order_cancelled"
+        return "order_refunded" if task.state["refunds"] else "order_changed"
+
+
+def _slide(task: Task, book: Book, lot: LotRow) -> None:
+    """With sliding expiry an order keeps all points of the member alive."""
+    if task.program.expiry.kind == "sliding":
+        lot_care.slide(task.shop, book, lot.earned_at)

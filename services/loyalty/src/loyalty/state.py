@@ -1,0 +1,37 @@
+"""What a running loyalty process keeps beside the kit's runtime."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from comeback_kit.http import RuntimeDep
+from comeback_kit.runtime import Runtime
+from loyalty.program_store import ShopCache
+from loyalty.settings import Settings
+
+_CACHE = "loyalty.shops"
+
+
+def cache_of(runtime: Runtime) -> ShopCache:
+    """The compiled programs of this process."""
+    cache = runtime.state.setdefault(_CACHE, ShopCache())
+    assert isinstance(cache, ShopCache)  # noqa: S101  # nobody else writes this key
+    return cache
+
+
+def settings_of(runtime: Runtime) -> Settings:
+    """The settings of this service."""
+    assert isinstance(runtime.settings, Settings)  # noqa: S101  # create_app gives no others
+    return runtime.settings
+
+
+async def _cache(runtime: RuntimeDep) -> ShopCache:
+    return cache_of(runtime)
+
+
+async def _settings(runtime: RuntimeDep) -> Settings:
+    return settings_of(runtime)
+
+
+Cache = Annotated[ShopCache, Depends(_cache)]
+LoyaltySettings = Annotated[Settings, Depends(_settings)]

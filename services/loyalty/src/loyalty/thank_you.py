@@ -1,0 +1,56 @@
+"""Loyalty's part of the thank-you page of an order."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from comeback_kit.db import Connection
+from loyalty import member_view, orders, rewards
+from loyalty.errors import OrderUnknown
+from loyalty.program_store import ShopCache
+from loyalty.schemas.orders import PostPurchaseAnswer
+
+_LOT: Final = """
+select active, remaining, earned - clawed - shortfall as settled from lots
+where shop_id = $1 and customer_id = $2 and lot_id = $3"""
+
+
+async def read(
+    tx: Connection, cache: ShopCache, shop_id: str, order_id: str, customer_id: str | None, now: datetime
+) -> PostPurchaseAnswer:
+    """What the order earned and what comes next for its buyer.
+
+    ``customer_id`` is given for a customer's own token, which sees own orders only. Raises ``OrderUnknown`` (404).
+    """
+    order = await orders.peek(tx, shop_id, order_id)
+    if order is None or order.waiting or not order.has_snapshot:
+        raise OrderUnknown
+    buyer = order.buyer
+    member = None if buyer is None else await member_view.read(tx, cache, shop_id, buyer, now)
+    if customer_id is not None and customer_id not in (buyer, None if member is None else member.customer_id):
+        raise OrderUnknown
+    if member is None:
+        return PostPurchaseAnswer(points_earned=0, points_pending=0, balance=0, tier=None, next_reward=None)
+    lot = await tx.fetchrow(_LOT, shop_id, member.customer_id, order.lot_id)
+    active = lot is not None and lot["active"]
+    return PostPurchaseAnswer(
+        points_earned=lot["settled"] if lot is not None and active else 0,
+        points_pending=lot["remaining"] if lot is not None and not active else 0,
+        balance=member.balance,
+        tier=member.tier.model_dump(mode="json") if member.tier is not None and member.tier.id is not None else None,
+        next_reward=await next_reward(tx, shop_id, member.balance, now),
+    )
+
+
+async def next_reward(tx: Connection, shop_id: str, balance: int, now: datetime) -> dict[str, Any] | None:
+    """The cheapest open reward that the balance does not reach yet; else the dearest that it does."""
+    found = [one for one in await rewards.open_ones(tx, shop_id, now) if one.body.points > 0]
+    if not found:
+        return None
+    one = next((one for one in found if one.body.points > balance), found[-1])
+    return {
+        "reward_id": one.reward_id,
+        "name": one.body.name,
+        "kind": one.body.kind,
+        "points": one.body.points,
+        "points_missing": max(0, one.body.points - balance),
+    }

@@ -1,0 +1,130 @@
+"""Tiers of members: what the basis counts now, and what a look at it changes."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from comeback_contracts.instants import format_instant
+from comeback_kit.db import Connection
+from loyalty.books import Book, Key, LotRow
+from loyalty.expiry import expires_at
+from loyalty.ledger import Ledger, Memo
+from loyalty.notices import Notices, transaction_id
+from loyalty.program.tiers import Level
+from loyalty.program_store import Shop
+from loyalty.tiers_rules import Review, counts_in, review, window_of
+
+_INSTANT: Final = timedelta(microseconds=1)
+_SCORES: Final = """
+select l.shop_id, l.customer_id, sum(case u.basis when 'spend' then l.spend when 'orders' then l.orders
+  else case when l.active and l.scored then l.earned - l.clawed - l.shortfall else 0 end end)::bigint as score
+from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[])
+  u(shop_id, customer_id, since, before, basis)
+join lots l using (shop_id, customer_id)
+where l.earned_at >= u.since and l.earned_at < u.before
+group by l.shop_id, l.customer_id"""
+
+
+async def read_scores(tx: Connection, shops: dict[str, Shop], books: Iterable[Book], at: datetime) -> None:
+    """Set what the members' tiers count in the window at ``at``; one statement, none where no window needs it."""
+    await read_scores_at(tx, shops, {book.key: (book, at) for book in books})
+
+
+async def read_scores_at(tx: Connection, shops: dict[str, Shop], books: Mapping[Key, tuple[Book, datetime]]) -> None:
+    """The same with an instant per member."""
+    rows = []
+    for key, (book, at) in books.items():
+        shop = shops.get(book.shop_id)
+        if shop is None or not _is_windowed(shop):
+            continue
+        program = shop.current
+        start, end = window_of(program.tiers, at, program.zone)
+        if start is None or end is None:
+            continue
+        shift = timedelta(0) if program.tiers.window in ("calendar_year", "month") else _INSTANT
+        rows.append((*key, start + shift, end + shift, program.tiers.basis))
+        book.score = 0
+    if not rows:
+        return
+    for row in await tx.fetch(_SCORES, *[list(column) for column in zip(*rows, strict=True)]):
+        books[row["shop_id"], row["customer_id"]][0].score = row["score"]
+
+
+def _is_windowed(shop: Shop) -> bool:
+    tiers = shop.current.tiers
+    return bool(tiers.levels) and tiers.basis != "balance" and tiers.window != "ever"
+
+
+def value_of(shop: Shop, book: Book) -> int:
+    """What the basis of the shop's tiers is for a member; windows need ``read_scores`` first."""
+    tiers = shop.current.tiers
+    if tiers.basis == "balance":
+        return book.balance
+    if tiers.window != "ever":
+        return book.score
+    if tiers.basis == "points":
+        return book.lifetime_earned - book.shortfall
+    return book.lifetime_spend if tiers.basis == "spend" else book.lifetime_orders
+
+
+def count(shop: Shop, book: Book, lot: LotRow, now: datetime, *, points: int, spend: int, orders: int) -> None:
+    """Add changes of a lot to what the present window counts."""
+    program = shop.current
+    tiers = program.tiers
+    if tiers.levels and counts_in(tiers, lot.earned_at, now, program.zone):
+        book.score += {"points": points if lot.active else 0, "spend": spend, "orders": orders}.get(tiers.basis, 0)
+
+
+def look(ledger: Ledger, shop: Shop, book: Book, at: datetime, notices: Notices) -> None:
+    """Review a member after something changed, or at the end of their level's time, and post what follows."""
+    program = shop.current
+    if not program.tiers.levels and book.standing.level_id is None:
+        return
+    found = review(program.tiers, book.standing, value_of(shop, book), at, program.zone)
+    if found.standing == book.standing:
+        return
+    before = book.standing.level_id
+    book.standing, book.changed = found.standing, True
+    book.due_by(found.standing.until)
+    if found.standing.level_id != before:
+        _tell(shop, book, before, found, at, notices)
+    given = [level for level in found.entered if level.entry.points]
+    for level in given:
+        _enter(ledger, shop, book, level, at, notices)
+    if given:
+        look(ledger, shop, book, at, notices)  # entry points count too; a level above is reached at most once
+
+
+def _tell(shop: Shop, book: Book, before: str | None, found: Review, at: datetime, notices: Notices) -> None:
+    level_id, until = found.standing.level_id, found.standing.until
+    names = {level.id: level.name for level in shop.current.tiers.levels}
+    data = {
+        "customer_id": book.customer_id,
+        "from": before,
+        "to": level_id,
+        "to_name": None if level_id is None else names.get(level_id),
+        "at": format_instant(at),
+        "until": None if until is None else format_instant(until),
+        "reason": found.change,
+    }
+    what = f"{book.customer_id}:{level_id}:{format_instant(at)}"
+    notices.tell("tier.changed", book.shop_id, book.customer_id, data, what=what)
+
+
+def _enter(ledger: Ledger, shop: Shop, book: Book, level: Level, at: datetime, notices: Notices) -> None:
+    """Post the entry points of a level that was reached; levels passed on the way are entered too."""
+    points = level.entry.points
+    program = shop.current
+    ends = expires_at(program.expiry, at, program.zone)
+    lot = LotRow.new(
+        f"tier:{level.id}:{transaction_id(book.customer_id, book.seq + 1)}",
+        program_version=shop.newest,
+        earned_at=at,
+        available_at=at,
+        expires_at=ends,
+        now=ledger.now,
+    )
+    book.lots[lot.lot_id] = lot
+    seq = ledger.earn(book, lot, points, Memo(reason=f"tier_reached:{level.id}", expires_at=ends))
+    count(shop, book, lot, at, points=points, spend=0, orders=0)
+    notices.points("earned", book, points, seq, reason=f"tier_reached:{level.id}")
