@@ -121,7 +121,11 @@ def test_at_equal_times_the_greater_canonical_text_wins() -> None:
     # UTF-8 bytes, not UTF-16 units: U+1F600 is greater than U+E000.
     assert both(order(number="\ue000"), order(number="😀"))["number"] == "😀"
     assert both(order(is_test=False), order(is_test=True))["is_test"] is True
-    assert both(order(attributes={"x": 1}), order(attributes={"x": True}))["attributes"] == {"x": True}
+
+
+def test_true_and_1_are_two_values_although_python_takes_them_for_one() -> None:
+    one, true = order(attributes={"x": 1}), order(attributes={"x": True})
+    assert merge(one, true)["attributes"]["x"] is merge(true, one)["attributes"]["x"] is True
 
 
 def test_refunds_are_collected_over_all_events() -> None:

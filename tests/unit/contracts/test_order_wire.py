@@ -27,6 +27,8 @@ def test_unknown_fields_are_ignored_and_unknown_states_taken_as_they_are() -> No
 
 def test_instants_are_brought_to_utc() -> None:
     assert from_event(data(paid_at="2026-01-01T02:00:00.500+02:00"), TIME)["paid_at"] == "2026-01-01T00:00:00.5Z"
+    refunds = [{"refund_id": "r", "amount": 5, "at": "2026-01-01T01:00:00+01:00"}]
+    assert from_event(data(refunds=refunds), TIME)["refunds"]["r"]["at"] == TIME
 
 
 def test_numbers_of_attributes_have_one_form() -> None:
@@ -64,6 +66,7 @@ def test_raw_bytes_and_mappings_are_read() -> None:
         data(attributes={"a": [1]}),
         data(attributes={"a": 2**53}),
         data(refunds=[{"amount": 5}]),
+        data(refunds=[{"refund_id": "r", "amount": 5, "at": "today"}]),
         data(refunds=[{"refund_id": "r", "amount": 1.5}]),
         {"order": {"order_id": "1", "refunds": [], "number": "7"}},
         {"order": None},

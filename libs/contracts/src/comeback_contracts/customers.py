@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from comeback_contracts.ids import Id
 from comeback_contracts.instants import PastInstant
@@ -43,6 +44,13 @@ class CustomerMerged(Contract):
     from_: Id = Field(alias="from")
     into: Id
     at: PastInstant
+
+    @field_validator("into")
+    @classmethod
+    def _is_another(cls, into: str, info: ValidationInfo) -> str:
+        if into == info.data.get("from_"):
+            raise PydanticCustomError("same", "is the same customer as from")
+        return into
 
 
 class CustomerErased(Contract):

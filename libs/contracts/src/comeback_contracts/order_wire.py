@@ -129,6 +129,9 @@ def read_order(data: bytes | msgspec.Raw | Mapping[str, Any], event_time: str) -
     for name in INSTANTS:
         if name in order:
             order[name] = canonical(order[name])
+    for refund in order.get("refunds") or ():
+        if "at" in refund:
+            refund["at"] = canonical(refund["at"])
     if not is_refund_only(order):
         _check_snapshot(order)
     return order
