@@ -1,5 +1,6 @@
 """What a newcomer reads when Comeback is up: the address, the key, three calls to copy."""
 
+from datetime import datetime
 from typing import TextIO
 
 from allinone.data_dir import Keys
@@ -16,8 +17,8 @@ Comeback is up at {address}
 1. Post an order (it earns points, sends a mail, asks a survey):
 
 curl -s {base}/v1/events -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{
-  "id": "order-1001-paid", "type": "order.paid", "data": {{"order": {{
-    "order_id": "1001", "currency": "{currency}", "payment_state": "paid",
+  "id": "order-1001-paid", "type": "order.paid", "occurred_at": "{now}", "data": {{"order": {{
+    "order_id": "1001", "placed_at": "{now}", "currency": "{currency}", "payment_state": "paid",
     "customer": {{"customer_id": "c1", "email": "ann@example.com", "first_name": "Ann"}},
     "lines": [{{"line_id": "1", "product_id": "coffee", "title": "Coffee",
                "quantity": 2, "unit_price": 1250, "total": 2500}}],
@@ -35,7 +36,7 @@ Ctrl-C ends it; started again it goes on where it stopped. `make demo` fills it 
 """
 
 
-def show(settings: Settings, keys: Keys, out: TextIO) -> None:
+def show(settings: Settings, keys: Keys, now: datetime, out: TextIO) -> None:
     """Print it."""
     text = _TEXT.format(
         address=settings.address,
@@ -43,6 +44,7 @@ def show(settings: Settings, keys: Keys, out: TextIO) -> None:
         shop=settings.shop_id,
         key=keys.shop_key,
         currency=settings.shop_currency,
+        now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     out.write(text)
     out.flush()

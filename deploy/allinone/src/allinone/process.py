@@ -15,6 +15,7 @@ from allinone.settings import Settings
 from comeback_kit import migrate
 from comeback_kit.log import open_log
 from comeback_kit.log.port import EventLog
+from comeback_kit.runtime import system_clock
 
 
 class StartFailed(Exception):
@@ -31,7 +32,7 @@ async def run(settings: Settings) -> None:
         raise StartFailed(str(error)) from error
     with listening:
         async with comeback(settings) as (app, keys):
-            await server.serve(app, listening, stop, lambda: banner.show(settings, keys, sys.stdout))
+            await server.serve(app, listening, stop, lambda: banner.show(settings, keys, system_clock(), sys.stdout))
 
 
 @contextlib.asynccontextmanager
