@@ -41,7 +41,9 @@ def pointer(path: Iterable[str | int]) -> str:
 
 def invalid(error: ValidationError, prefix: str = "") -> InvalidData:
     """The contract's words for pydantic's. ``prefix`` is put before each pointer."""
-    found = error.errors(include_url=False, include_context=True, include_input=False)
+    told = error.errors(include_url=False, include_context=True, include_input=False)
+    # A default that was not made because another field is bad says nothing of its own.
+    found = [one for one in told if one["type"] != "default_factory_not_called"] or told
     codes = {one["type"] for one in found}
     code = codes.pop() if len(codes) == 1 else INVALID
     return InvalidData(
