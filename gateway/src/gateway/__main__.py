@@ -16,7 +16,7 @@ from comeback_kit.log.port import EventLog
 from comeback_kit.runtime import system_clock
 from gateway import keys, shops
 from gateway.admin import Administration
-from gateway.app import NAME, check_master_key, create_app, vault_of
+from gateway.app import NAME, check_master_key, create_app, topic_specs, vault_of
 from gateway.errors import KeyTaken, ShopUnknown, WrongMasterKey
 from gateway.settings import Settings
 
@@ -45,6 +45,7 @@ async def _with_database(settings: Settings, arguments: argparse.Namespace) -> N
         if settings.log_url is not None and arguments.publishes:
             event_log = open_log(settings.log_url)
             await event_log.start()
+            await event_log.ensure_topics(topic_specs())
             stack.push_async_callback(event_log.stop)
         act: Action = arguments.act
         await act(Administration(db, vault, system_clock), event_log, arguments)

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,13 +35,20 @@ def keys_from(secret: bytes | None, jwks: Any) -> CustomerKeys:
     """The verification keys. Raises ``ValueError`` for a secret under 32 bytes or a JWKS that is none."""
     if secret is not None and len(secret) < MIN_SECRET:
         raise ValueError(f"the customer-token secret must have at least {MIN_SECRET} bytes")
+    key_set = None if jwks is None else _key_set(jwks)
+    return CustomerKeys(None if secret is None else OctKey.import_key(secret), key_set)
+
+
+def _key_set(jwks: Any) -> KeySet:
+    listed = jwks.get("keys") if isinstance(jwks, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(key, dict) for key in listed):
+        raise ValueError("not a JWKS: it needs a list `keys`")
+    if any(key.get("kty") == "oct" or "d" in key for key in listed):
+        raise ValueError("a JWKS may hold only public RSA, EC and OKP keys")
     try:
-        key_set = None if jwks is None else KeySet.import_key_set(jwks)
+        return KeySet.import_key_set({"keys": listed})
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"not a JWKS: {error}") from error
-    if key_set is not None and any(key.key_type == "oct" or key.is_private for key in key_set):
-        raise ValueError("a JWKS may hold only public RSA, EC and OKP keys")
-    return CustomerKeys(None if secret is None else OctKey.import_key(secret), key_set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ def _check_times(claims: dict[str, Any], now: float) -> float:
 
 
 def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 2**53:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 2**53:
         raise InvalidCustomerToken("the JWT needs `iat` and `exp` in seconds since 1970")
     return float(value)
 

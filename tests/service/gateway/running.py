@@ -30,7 +30,7 @@ SHOP_KEY = "cbk_demo0001_" + "k" * 40
 CUSTOMER_SECRET = "customer-secret-of-the-gateway-tests"
 SHOPIFY_SECRET = "shopify-secret-of-the-gateway-tests"
 MASTER_KEY = "master-key-of-the-gateway-tests-0123456789"
-INGEST = ("comeback.orders.v1", "comeback.customers.v1", "comeback.activity.v1", "comeback.catalog.v1", "comeback.shops.v1")
+INGEST = tuple(f"comeback.{name}.v1" for name in ("orders", "customers", "activity", "catalog", "shops"))
 
 
 def first_shop(shop_id: str = "demo", **changes: Any) -> FirstShop:

@@ -38,7 +38,9 @@ def small_service(name: str, behaviour: Behaviour | None = None) -> FastAPI:
     _add_echo(app, name, is_as)
     _add_pages(app)
 
-    @app.get(f"/v1/{name}/orders/{{order_id}}/post-purchase", dependencies=[requires("post-purchase:read", or_customer=True)])
+    opens = [requires("post-purchase:read", or_customer=True)]
+
+    @app.get(f"/v1/{name}/orders/{{order_id}}/post-purchase", dependencies=opens)
     async def part(order_id: str, request: Request) -> Any:
         is_as.asked += 1
         try:
@@ -106,7 +108,8 @@ def _add_echo(app: FastAPI, name: str, is_as: Behaviour) -> None:
                 yield str(number % 10).encode() * size
                 await asyncio.sleep(0)
 
-        return StreamingResponse(pieces(), media_type="text/plain", headers={"X-Own": "yes", "Connection": "X-Hop", "X-Hop": "1"})
+        hop = {"X-Own": "yes", "Connection": "X-Hop", "X-Hop": "1"}
+        return StreamingResponse(pieces(), media_type="text/plain", headers=hop)
 
     @app.get(f"/v1/{name}/broken")
     async def broken() -> None:

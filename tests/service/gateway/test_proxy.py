@@ -1,14 +1,15 @@
 """What of a request reaches a service, and what of its answer comes back."""
 
-import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.service.gateway.running import Running, running_gateway
+from tests.support.postgres import TestServer
 
 
 @pytest.fixture
-async def gateway(postgres):
+async def gateway(postgres: TestServer) -> AsyncIterator[Running]:
     async with running_gateway(postgres) as running:
         yield running
 
