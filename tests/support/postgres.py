@@ -47,7 +47,8 @@ class TestServer:
         connection = await asyncpg.connect(self.url)
         try:
             suffix = f' template "{template}"' if template else ""
-            await connection.execute(f'create database "{name}"{suffix}')
+            # Copying files is twice as fast as the default here, where nothing is fsynced.
+            await connection.execute(f'create database "{name}"{suffix} strategy file_copy')
         finally:
             await connection.close()
         return with_database(self.url, name)

@@ -8,8 +8,6 @@ from comeback_kit.auth import Principal
 from comeback_kit.errors import MissingScope
 from notifications.errors import MailboxClosed
 
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
-
 
 def shop_of_caller(principal: Principal | None) -> str | None:
     """The shop of a verified key, None without one. Raises for keys without the scope and for customers."""
@@ -25,11 +23,14 @@ def shop_of_caller(principal: Principal | None) -> str | None:
 def check_local(request: Request, *, folder: bool) -> None:
     """Let a caller without a key in only from this machine, and only while mails go to the folder.
 
-    A proxy on this machine makes every stranger look local, so a forwarded request never counts as such.
+    A proxy on this machine makes every stranger look local, so every address that the request is said to have come
+    through must be this machine's too (the gateway names its caller).
     """
-    host = request.client.host if request.client else ""
-    forwarded = any(name in request.headers for name in _FORWARDED)
-    if not folder or forwarded or not _loopback(host):
+    headers = request.headers
+    through = [*headers.get("x-forwarded-for", "").split(","), headers.get("x-real-ip", "")]
+    said = [host.strip() for host in through if host.strip()]
+    local = request.client is not None and all(_loopback(host) for host in [request.client.host, *said])
+    if not folder or not local or "forwarded" in headers:
         raise MailboxClosed
 
 
