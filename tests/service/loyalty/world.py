@@ -113,7 +113,9 @@ class World:
     async def refund(self, order_id: str, amount: int, refund_id: str | None = None, **changes: Any) -> None:
         await self.take(self.refund_event(order_id, amount, refund_id, **changes))
 
-    async def cancel_order(self, order_id: str, amount: int = 10_000, customer: str | None = "c1", **changes: Any) -> None:
+    async def cancel_order(
+        self, order_id: str, amount: int = 10_000, customer: str | None = "c1", **changes: Any
+    ) -> None:
         await self.take(
             self.order_event(order_id, amount, customer, kind="order.cancelled", state="cancelled", **changes)
         )
@@ -208,7 +210,13 @@ class World:
         return await self.post(f"members/{customer_id}/adjustments", body, status=status)
 
     async def pay(
-        self, points: int, order_id: str = "x", customer_id: str = "c1", *, total: int = 1_000_000, status: int | None = None
+        self,
+        points: int,
+        order_id: str = "x",
+        customer_id: str = "c1",
+        *,
+        total: int = 1_000_000,
+        status: int | None = None,
     ) -> Any:
         """Hold points for an order."""
         body = {"points": points, "order_id": order_id, "order_total": total, "currency": "EUR"}
@@ -229,11 +237,14 @@ class World:
         async with self.service.runtime.db.work() as tx:
             assert await verify_ledger(tx) == []
 
-    async def snapshot(self, tables: Sequence[str] = ("members", "lots", "entries", "orders", "redemptions", "usage")) -> Json:
+    async def snapshot(
+        self, tables: Sequence[str] = ("members", "lots", "entries", "orders", "redemptions", "usage")
+    ) -> Json:
         """Everything that is stored, to compare."""
         async with self.service.runtime.db.work() as tx:
             return {
-                table: [dict(row) for row in await tx.fetch(f"select * from {table} order by 1, 2, 3")] for table in tables
+                table: [dict(row) for row in await tx.fetch(f"select * from {table} order by 1, 2, 3")]
+                for table in tables
             }
 
 
@@ -254,7 +265,9 @@ _TOPICS = {
 
 
 @contextlib.asynccontextmanager
-async def world(postgres: TestServer, *, roles: str = "api", now: datetime = START, shop: bool = True) -> AsyncIterator[World]:
+async def world(
+    postgres: TestServer, *, roles: str = "api", now: datetime = START, shop: bool = True
+) -> AsyncIterator[World]:
     """A service with the demo shop."""
     clock = Clock(now)
     async with service_app(create_app, Settings, postgres, service="loyalty", clock=clock, roles=roles) as service:
