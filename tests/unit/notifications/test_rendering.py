@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -91,7 +92,7 @@ def test_money_and_dates_are_the_customers_and_the_day_is_the_shops() -> None:
 
 def test_yen_have_no_decimals_and_dinars_three() -> None:
     assert "¥7,520" in render(draft(locale="en-US", order=replace(ORDER, currency="JPY"))).text
-    assert "KWD7.520" in render(draft(locale="en-US", order=replace(ORDER, currency="KWD"))).text
+    assert re.search(r"KWD\s?7\.520", render(draft(locale="en-US", order=replace(ORDER, currency="KWD"))).text)
 
 
 def test_a_cancelled_order_says_so_and_thanks_for_nothing() -> None:

@@ -18,7 +18,7 @@ from notifications.addresses import needs_smtputf8
 
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PHRASE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*\Z")
-_WORD_BYTES: Final = 45  # of UTF-8 in one encoded-word: 60 characters of base64, 72 with its marks
+_WORD_BYTES: Final = 39  # of UTF-8 in one encoded-word: 64 columns with its marks, beside the header's name at most 76
 _LINE: Final = 76
 _LONGEST_LINE: Final = 900  # servers must take 998 (RFC 5321 §4.5.3.1.6)
 
