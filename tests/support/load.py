@@ -1,0 +1,82 @@
+"""Orders posted without pause while something breaks, and the proof afterwards that each had its effects once."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.support.order_events import POINTS_PAID, OrderStory
+from tests.support.shop import Shop
+
+
+@dataclass
+class Load:
+    """What was posted so far. ``refusals``: the answers other than 202; ``cut``: calls that got no answer."""
+
+    prefix: str
+    accepted: list[OrderStory] = field(default_factory=list)
+    unanswered: list[OrderStory] = field(default_factory=list)
+    refused: list[OrderStory] = field(default_factory=list)
+    refusals: list[httpx.Response] = field(default_factory=list)
+    _next: int = 0
+
+    async def run(self, shop: Shop) -> None:
+        """Post one new paid order after the other, for ever."""
+        while True:
+            self._next += 1
+            story = OrderStory(f"{self.prefix}-{self._next}")
+            try:
+                answer = await shop.post(story.paid())
+            except httpx.TransportError:
+                self.unanswered.append(story)
+                await asyncio.sleep(0.05)
+                continue
+            if answer.status_code == httpx.codes.ACCEPTED:
+                self.accepted.append(story)
+            else:
+                self.refused.append(story)
+                self.refusals.append(answer)
+                await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def under_load(shop: Shop, prefix: str, *, clients: int = 8) -> AsyncIterator[Load]:
+    """Post orders while the block runs."""
+    load = Load(prefix)
+    tasks = [asyncio.create_task(load.run(shop)) for _ in range(clients)]
+    try:
+        yield load
+    finally:
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+async def check_effects(shop: Shop, load: Load, *, certain: bool = False) -> None:
+    """Every accepted order has its points and its two messages once; the others once or never.
+
+    ``certain``: a refused order (503) must have had no effect at all.
+    """
+    members = {member["customer_id"]: member for member in await shop.every("/v1/loyalty/members")}
+    messages = Counter(
+        (message["order_id"], message["workflow"], message["state"])
+        for message in await shop.messages()
+        if (message["order_id"] or "").startswith(load.prefix)
+    )
+    for story in load.accepted:
+        assert story.customer in members, f"{story.order_id} was accepted and earned nothing"
+    for story in [*load.accepted, *load.unanswered, *load.refused]:
+        member = members.get(story.customer)
+        if member is None:
+            continue
+        assert member["balance"] == member["lifetime_earned"] == POINTS_PAID, member
+        for workflow in ("order_confirmation", "points_earned"):
+            assert messages[(story.order_id, workflow, "sent")] == 1, f"{story.order_id}: {workflow}: {messages}"
+    assert set(messages.values()) <= {1}
+    if certain:
+        assert not [story.order_id for story in load.refused if story.customer in members]
