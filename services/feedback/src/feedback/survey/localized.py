@@ -43,7 +43,7 @@ class Said(NamedTuple):
 
 
 def say(text: str | Mapping[str, str], wanted: Iterable[str], shop: str) -> Said:
-    """The text in the first wanted language that it has, exactly (``pt-BR``) or its base (``pt``); else its own first."""
+    """The text in the first wanted language that it has: exactly (``pt-BR``) or its base; else its own first one."""
     if isinstance(text, str):
         return Said(text.replace(SHOP, shop), None)
     known = {_folded(tag): tag for tag in text}

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeAlias
 
 from feedback.survey.document import Survey
 from feedback.survey.evaluation import Answers, Facts, calculate, holds
 from feedback.survey.logic import END, Rule
 from feedback.survey.questions import Question
 
-Attributes = Mapping[str, int | float | str]
+Attributes: TypeAlias = Mapping[str, int | float | str]
+PageOf: TypeAlias = tuple[Question, ...]
+"""Questions that are asked together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def rules_after(survey: Survey, question_id: str) -> tuple[Rule, ...]:
     return tuple(rule for rule in survey.logic if rule.after == question_id)
 
 
-def page_from(survey: Survey, question: Question) -> tuple[Question, ...]:
+def page_from(survey: Survey, question: Question) -> PageOf:
     """The questions that can be asked together with this one: up to the next one after which the way may part."""
     parting = {rule.after for rule in survey.logic}
     page: list[Question] = []
@@ -97,9 +100,9 @@ def page_from(survey: Survey, question: Question) -> tuple[Question, ...]:
     return tuple(page)
 
 
-def pages_of(survey: Survey, way: Way) -> list[tuple[Question, ...]]:
+def pages_of(survey: Survey, way: Way) -> list[PageOf]:
     """The pages of a way, with the one to be shown next at the end, if there is one."""
-    pages: list[tuple[Question, ...]] = []
+    pages: list[PageOf] = []
     covered: set[str] = set()
     for question in (*way.questions, *(() if way.next is None else (way.next,))):
         if question.id not in covered:

@@ -1,0 +1,3 @@
+from comeback_kit.migrate import run_env
+
+run_env()

@@ -1,0 +1,1 @@
+"""HTTP: each module one resource; an endpoint checks, calls a use case, answers."""
