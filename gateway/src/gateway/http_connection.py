@@ -199,8 +199,8 @@ class HttpConnection(asyncio.Protocol):
             self.keep_alive = False
 
     def on_body(self, data: bytes) -> None:
-        if self._bodiless:
-            return
+        if self.complete:
+            return  # of a HEAD's answer, or of one that nobody asked for
         self._chunks.append(data)
         self._buffered += len(data)
         if self._buffered > _HIGH_WATER and not self._paused and self._transport is not None:

@@ -19,13 +19,14 @@ def minor(value: Any, currency: str) -> int:
         return 0
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise Unmappable(f"{value!r} is no amount")
+    said = str(value)[:40]
     try:
-        amount = Decimal(value)
-        whole = amount.scaleb(exponent(currency)).quantize(_WHOLE, rounding=ROUND_HALF_EVEN)
-    except (InvalidOperation, ValueError) as error:
-        raise Unmappable(f"{str(value)[:40]!r} is no amount in {currency}") from error
-    if not abs(whole) <= MAX_SAFE:
-        raise Unmappable(f"{str(value)[:40]!r} is beyond every amount")
+        whole = Decimal(value).scaleb(exponent(currency)).quantize(_WHOLE, rounding=ROUND_HALF_EVEN)
+        beyond = abs(whole) > MAX_SAFE
+    except InvalidOperation as error:
+        raise Unmappable(f"{said!r} is no amount in {currency}") from error
+    if beyond:
+        raise Unmappable(f"{said!r} is beyond every amount")
     return int(whole)
 
 
