@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from comeback_kit.db import Connection
 from comeback_kit.events import Event
 
+# Answers the places of those that were there before: usually none, and a row less to read per event.
 _CLAIM = """
-insert into inbox (shop_id, source, event_id)
-select * from unnest($1::text[], $2::text[], $3::text[])
-on conflict do nothing
-returning shop_id, source, event_id"""
+with given as (
+  select * from unnest($1::text[], $2::text[], $3::text[]) with ordinality as g (shop_id, source, event_id, place)
+), claimed as (
+  insert into inbox (shop_id, source, event_id) select shop_id, source, event_id from given order by place
+  on conflict do nothing
+  returning shop_id, source, event_id
+)
+select place from given left join claimed using (shop_id, source, event_id) where claimed.shop_id is null"""
 
 
 def identity(event: Event) -> tuple[str, str, str]:
@@ -24,5 +29,7 @@ async def claim(tx: Connection, events: Sequence[Event]) -> list[Event]:
     # Sorted, so that two batches with the same events wait for each other instead of deadlocking.
     keys = sorted(identity(event) for event in events)
     rows = await tx.fetch(_CLAIM, [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys])
-    new = {(row["shop_id"], row["source"], row["event_id"]) for row in rows}
-    return [event for event in events if identity(event) in new]
+    if not rows:
+        return list(events)
+    known = {keys[row["place"] - 1] for row in rows}
+    return [event for event in events if identity(event) not in known]

@@ -2,17 +2,13 @@
 
 import zlib
 from collections.abc import Sequence
-from typing import Final
 
 from comeback_kit.db import Connection
 from comeback_kit.events import OutgoingEvent
-from comeback_kit.relay import Relay
+from comeback_kit.relay import SHARDS, Relay
 from comeback_kit.runtime import Runtime
 
 __all__ = ["SHARDS", "Relay", "add", "pending"]
-
-SHARDS: Final = 4
-"""Keys are spread over so many shards; each has one leading relay, so the events of a key leave in the order of ids."""
 
 _ADD = """
 insert into outbox (shard, topic, key, value, headers)
@@ -37,6 +33,6 @@ async def add(tx: Connection, events: Sequence[OutgoingEvent]) -> None:
 
 
 async def pending(runtime: Runtime) -> int:
-    """How many committed events have not been acknowledged by the log."""
+    """How many committed events have not been acknowledged by the log; those that it refused for good do not count."""
     async with runtime.db.work() as tx:
         return int(await tx.fetchval("select count(*) from outbox"))

@@ -11,6 +11,8 @@ create table inbox (
   seen_at timestamptz not null default now(),
   primary key (shop_id, source, event_id)
 )"""
+# Rows lie by their age, so a few pages of a range index find the old ones for the price of nothing.
+INBOX_OLD: Final = "create index inbox_seen on inbox using brin (seen_at) with (pages_per_range = 16)"
 
 # outbox: events of committed transactions, in id order, deleted when the log has acknowledged them.
 OUTBOX: Final = """
@@ -22,19 +24,34 @@ create table outbox (
   value bytea not null,
   headers jsonb,
   created_at timestamptz not null default now()
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000)"""
+
+# outbox_refused: events that the log never takes (too large), kept for a person to look at.
+OUTBOX_REFUSED: Final = """
+create table outbox_refused (
+  id bigint primary key,
+  topic text collate "C" not null,
+  key text collate "C" not null,
+  value bytea not null,
+  headers jsonb,
+  created_at timestamptz not null,
+  refused_at timestamptz not null default now(),
+  reason text not null
 )"""
 
+# timers: due_at is the instant that was asked for, run_at that of the next attempt (later than due_at after failures).
 TIMERS: Final = """
 create table timers (
   shop_id text collate "C" not null,
   kind text collate "C" not null,
   ref text collate "C" not null,
   due_at timestamptz not null,
+  run_at timestamptz not null,
   payload jsonb not null,
   attempts int not null default 0,
   primary key (shop_id, kind, ref)
 )"""
-TIMERS_DUE: Final = "create index timers_due on timers (due_at)"
+TIMERS_DUE: Final = "create index timers_run on timers (kind, run_at)"
 
 # idempotency: answers of keyed POSTs, written in the transaction of the effect; kept 24 hours.
 IDEMPOTENCY: Final = """
@@ -52,6 +69,6 @@ create table idempotency (
 )"""
 IDEMPOTENCY_OLD: Final = "create index idempotency_created on idempotency (created_at)"
 
-STATEMENTS: Final = (INBOX, OUTBOX, TIMERS, TIMERS_DUE, IDEMPOTENCY, IDEMPOTENCY_OLD)
+STATEMENTS: Final = (INBOX, INBOX_OLD, OUTBOX, OUTBOX_REFUSED, TIMERS, TIMERS_DUE, IDEMPOTENCY, IDEMPOTENCY_OLD)
 SHOP_TABLES: Final = ("inbox", "timers", "idempotency")  # have shop_id: row-level security
-SHARED_TABLES: Final = ("outbox",)  # written by both roles, read by the worker
+SHARED_TABLES: Final = ("outbox", "outbox_refused")  # written by both roles, read by the worker

@@ -19,7 +19,8 @@ from comeback_kit.middleware import Edge
 from comeback_kit.outbox import Relay
 from comeback_kit.runtime import Clock, Runtime, system_clock
 from comeback_kit.settings import ServiceSettings
-from comeback_kit.timers import TimerHandler, TimerRunner
+from comeback_kit.timer_runner import TimerRunner
+from comeback_kit.timers import TimerHandler
 
 logger = logging.getLogger(__name__)
 

@@ -128,6 +128,9 @@ class TableConsumer:
                 await self._balance()
             except LogUnavailable:
                 self._positions.lose_all()
+            except Exception:
+                logger.exception("group %s failed to balance its partitions and tries again", self._group)
+                self._positions.lose_all()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_HUNGRY_SECONDS if self._hungry else _BALANCE_SECONDS):
                     await self._balance_wanted.wait()

@@ -87,6 +87,10 @@ class TableSession:
             except AWAY as error:
                 self._lost.set()
                 raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+            except AttributeError as error:  # asyncpg's, on a connection that was terminated under the call
+                if self._connection is not None and not self._connection.is_closed():
+                    raise
+                raise LogUnavailable("the session was closed") from error
 
     @contextlib.asynccontextmanager
     async def reader(self, timeout: float = 5.0) -> AsyncIterator[Any]:
