@@ -12,7 +12,7 @@ from comeback_kit.runtime import Clock, Runtime
 from comeback_kit.service import ServiceDefinition, create_service_app
 from recommendations.consumers import SUBSCRIPTIONS
 from recommendations.memory.shops import Shops
-from recommendations.routes import baskets, customers, orders, products
+from recommendations.routes import baskets, customers, orders, placements, products
 from recommendations.service_state import ServiceState, set_state, state_of
 from recommendations.settings import Settings
 
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None, *, log: EventLog | None = None,
         name=NAME,
         title="Comeback recommendations",
         description="What to offer next: for a product, a basket, an order and a customer, with the evidence.",
-        routers=(products.router, orders.router, baskets.router, customers.router),
+        routers=(products.router, orders.router, baskets.router, customers.router, placements.router),
         topics=_topics(),
         subscriptions=SUBSCRIPTIONS,
         opening=(opening,),

@@ -8,3 +8,8 @@ class OrderUnknown(NotFound):
     title = "This order is not known (yet): its events may still be on their way"
     retryable = True
     retry_after = 1
+
+
+class PlacementUnknown(NotFound):
+    code = "placement_unknown"
+    title = "The shop has no such placement"

@@ -63,3 +63,18 @@ async def look_up(tx: Connection, customers: Collection[CustomerKey]) -> People:
     merged = await accounts(tx, customers)
     everyone = set(customers) | {(shop_id, into) for (shop_id, _), into in merged.items()}
     return People(merged, await erased(tx, everyone))
+
+
+async def tastes(tx: Connection, shop_id: str, customer_id: str) -> tuple[str, list[str]]:
+    """The account that a customer id means now, and the products that this customer is not to be offered again."""
+    row = await tx.fetchrow(
+        """with account as (
+             select coalesce((select into_id from aliases where shop_id = $1 and customer_id = $2), $2) as id
+           )
+           select a.id, coalesce(array_agg(d.product_id) filter (where d.product_id is not null), '{}') as disliked
+           from account a left join dislikes d on d.shop_id = $1 and d.customer_id = a.id
+           group by a.id""",
+        shop_id,
+        customer_id,
+    )
+    return (customer_id, []) if row is None else (row["id"], row["disliked"])

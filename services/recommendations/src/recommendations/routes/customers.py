@@ -5,26 +5,26 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from comeback_kit.http import Caller, CustomerId, Id, Now, RuntimeDep, requires
-from recommendations.answering import answer
+from recommendations.asking import answer
 from recommendations.routes.options import OptionsDep
 from recommendations.schemas import CustomerKind, RecommendationsAnswer
 
 router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
 
-Kind = Annotated[CustomerKind, Query(description="`buy_again` is the next basket: own products first, then `for_you`")]
+Kind = Annotated[CustomerKind | None, Query(description="`for_you` if not set; `buy_again` is the next basket")]
 
 
 @router.get("/customers/{customer_id}", dependencies=[requires("recommendations:read")])
 async def for_customer(
-    customer_id: Id, runtime: RuntimeDep, caller: Caller, now: Now, options: OptionsDep, kind: Kind = "for_you"
+    customer_id: Id, runtime: RuntimeDep, caller: Caller, now: Now, options: OptionsDep, kind: Kind = None
 ) -> RecommendationsAnswer:
     """What to offer a customer. Never 404: an unknown one gets `trending`."""
-    return await answer(runtime, caller.shop_id, options.question(kind, now, customer_id=customer_id), now)
+    return await answer(runtime, caller.shop_id, options.call("for_you", kind, customer_id=customer_id), now)
 
 
 @router.get("/me")
 async def for_me(
-    customer_id: CustomerId, runtime: RuntimeDep, caller: Caller, now: Now, options: OptionsDep, kind: Kind = "for_you"
+    customer_id: CustomerId, runtime: RuntimeDep, caller: Caller, now: Now, options: OptionsDep, kind: Kind = None
 ) -> RecommendationsAnswer:
     """The same for the customer's own token."""
-    return await answer(runtime, caller.shop_id, options.question(kind, now, customer_id=customer_id), now)
+    return await answer(runtime, caller.shop_id, options.call("for_you", kind, customer_id=customer_id), now)

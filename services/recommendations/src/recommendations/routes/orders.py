@@ -6,12 +6,11 @@ from comeback_kit.auth import Principal
 from comeback_kit.http import Caller, Id, Now, RuntimeDep, requires
 from comeback_kit.runtime import Runtime
 from recommendations import order_lines, order_store, people
-from recommendations.answering import answer, fallback_of
-from recommendations.engine.suggest import Question
+from recommendations.asking import Call, answer
 from recommendations.errors import OrderUnknown
 from recommendations.order_store import OrderRow
 from recommendations.routes.options import OptionsDep
-from recommendations.schemas import PostPurchaseAnswer, RecommendationsAnswer
+from recommendations.schemas import RecommendationsAnswer
 
 router = APIRouter(prefix="/v1/recommendations/orders", tags=["recommendations"])
 
@@ -23,29 +22,27 @@ async def for_order(
     """What goes with an order and its customer. Never 404: for an unknown order the items are `trending`."""
     async with runtime.db.request(caller.shop_id) as tx:
         order = await order_store.read_one(tx, caller.shop_id, order_id)
-    asked = options.question(
+    call = options.call(
         "bought_together",
-        now,
         seeds=[] if order is None else order_lines.all_products(order.state),
         customer_id=None if order is None else order.customer_id,
         order_id=order_id,
     )
-    return await answer(runtime, caller.shop_id, asked, now)
+    return await answer(runtime, caller.shop_id, call, now)
 
 
 @router.get("/{order_id}/post-purchase", dependencies=[requires("recommendations:read", or_customer=True)])
-async def post_purchase(order_id: Id, runtime: RuntimeDep, caller: Caller, now: Now) -> PostPurchaseAnswer:
+async def post_purchase(order_id: Id, runtime: RuntimeDep, caller: Caller, now: Now) -> RecommendationsAnswer:
     """The recommendations of a thank-you page. A customer sees only own orders; 404 while the order is unknown."""
     order = await _visible(runtime, caller, order_id)
-    asked = Question(
-        kind="bought_together",
-        now=now.timestamp(),
+    call = Call(
+        usual_kind="bought_together",
         seeds=order_lines.all_products(order.state),
         customer_id=order.customer_id,
         order_id=order_id,
+        placement_id="post_purchase",
     )
-    found = await answer(runtime, caller.shop_id, asked, now)
-    return PostPurchaseAnswer(**found.model_dump(), fallback=fallback_of(found.items))
+    return await answer(runtime, caller.shop_id, call, now)
 
 
 async def _visible(runtime: Runtime, caller: Principal, order_id: str) -> OrderRow:

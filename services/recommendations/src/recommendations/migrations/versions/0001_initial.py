@@ -50,6 +50,16 @@ TABLES = {
           seq bigint not null,
           primary key (shop_id, placement_id)
         )""",
+    # What a customer is not to be offered again. `reason`: rated or refunded.
+    "dislikes": """
+        create table dislikes (
+          shop_id text collate "C" not null,
+          customer_id text collate "C" not null,
+          product_id text collate "C" not null,
+          reason text collate "C" not null,
+          at timestamptz not null,
+          primary key (shop_id, customer_id, product_id, reason)
+        )""",
     "aliases": """
         create table aliases (
           shop_id text collate "C" not null,
