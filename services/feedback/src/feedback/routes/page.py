@@ -57,7 +57,8 @@ _FORM_BODY: dict[str, Any] = {
 }
 
 
-@router.api_route("/{token}", methods=["GET", "HEAD"], responses=_HTML, operation_id="survey_page")
+@router.head("/{token}", include_in_schema=False)
+@router.get("/{token}", responses=_HTML, operation_id="survey_page")
 async def show(
     token: str,
     request: Request,
