@@ -20,10 +20,11 @@ async def publish(tx: Connection, rows: Sequence[Any], now: datetime) -> None:
     final state, so its id and the state name the event for ever.
     """
     if rows:
-        await outbox.add(tx, [_event(row, now) for row in rows])
+        await outbox.add(tx, [message_event(row, now) for row in rows])
 
 
-def _event(row: Any, now: datetime) -> OutgoingEvent:
+def message_event(row: Any, now: datetime | str) -> OutgoingEvent:
+    """The event of one message's final state."""
     shop_id, customer_id, state = row["shop_id"], row["customer_id"], row["state"]
     data = {
         "message_id": row["id"],
@@ -45,4 +46,5 @@ def _event(row: Any, now: datetime) -> OutgoingEvent:
         data=data,
         traceparent=row["traceparent"],
     )
-    return OutgoingEvent(topics.NOTIFICATIONS, f"{shop_id}:{customer_id}", encode(event))
+    headers = {"traceparent": event.traceparent} if event.traceparent else None
+    return OutgoingEvent(topics.NOTIFICATIONS, f"{shop_id}:{customer_id}", encode(event), headers)

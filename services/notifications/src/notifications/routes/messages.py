@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
-from comeback_kit.auth import Principal
-from comeback_kit.errors import MissingScope
 from comeback_kit.http import Caller, Id, IdText, TransactionRoute, Tx, requires
 from comeback_kit.paging import Cursor, Limit, Page
 from notifications import queries
@@ -41,14 +39,8 @@ async def message(message_id: Id, tx: Tx, caller: Caller) -> MessageDetail:
     return found
 
 
-def _may_see_orders(caller: Caller) -> Principal:
-    if caller.kind == "key" and not (caller.may("post-purchase:read") or caller.may("notifications:read")):
-        raise MissingScope("this call needs the scope post-purchase:read or notifications:read")
-    return caller
-
-
-@router.get("/orders/{order_id}/post-purchase")
-async def post_purchase(order_id: Id, tx: Tx, caller: Annotated[Principal, Depends(_may_see_orders)]) -> PostPurchase:
+@router.get("/orders/{order_id}/post-purchase", dependencies=[requires("notifications:read", or_customer=True)])
+async def post_purchase(order_id: Id, tx: Tx, caller: Caller) -> PostPurchase:
     """The messages of an order, for its thank-you page. A customer sees only their own orders."""
     customer_id = caller.subject if caller.kind == "customer" else None
     found = await queries.post_purchase(tx, caller.shop_id, order_id, customer_id)
