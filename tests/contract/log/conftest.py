@@ -1,15 +1,12 @@
 """The adapters under test. Every test of this folder runs once per adapter, with topics and groups of its own."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from typing import Protocol
 
 import pytest
 
 from comeback_kit.log import Entry, EventLog, TopicSpec, open_log
-from tests.support.kafka import KafkaBroker
-from tests.support.postgres import TestServer
 
 
 class LogFactory(Protocol):
@@ -18,25 +15,12 @@ class LogFactory(Protocol):
     async def __call__(self) -> EventLog: ...
 
 
-@pytest.fixture(params=["table", pytest.param("kafka", marks=pytest.mark.kafka)])
-async def log_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """The address of an empty log."""
-    if request.param == "kafka":
-        broker: KafkaBroker = request.getfixturevalue("kafka_broker")
-        yield broker.url_for(f"t{uuid.uuid4().hex[:8]}")
-    else:
-        server: TestServer = request.getfixturevalue("postgres")
-        url = await server.empty()
-        yield url
-        await server.drop(url)
-
-
 @pytest.fixture
-async def open_another(log_url: str) -> AsyncIterator[LogFactory]:
+async def open_another(either_log_url: str) -> AsyncIterator[LogFactory]:
     opened: list[EventLog] = []
 
     async def factory() -> EventLog:
-        log = open_log(log_url)
+        log = open_log(either_log_url)
         await log.start()
         opened.append(log)
         return log
