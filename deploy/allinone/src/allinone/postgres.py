@@ -6,6 +6,7 @@ servers that it started itself, and a server left behind by ``kill -9`` is adopt
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import warnings
@@ -25,6 +26,13 @@ SETTINGS = {
     "client_connection_check_interval": "5s",
 }
 
+START_SECONDS = 120.0
+"""After a crash a server replays up to ``max_wal_size`` of its log before it answers; a slow disk takes a while."""
+
+
+class NotStarted(OSError):
+    """The server did not come up; the message ends with what it said."""
+
 
 class EmbeddedPostgres:
     """A server whose files are in ``folder``. ``start`` answers its URL; ``stop`` ends it fast and cleanly."""
@@ -35,15 +43,47 @@ class EmbeddedPostgres:
         self._handle: Any = None
 
     def start(self) -> str:
-        """Start the server, or adopt the one that runs on this folder; answer the URL of database ``postgres``."""
+        """Start the server, or adopt the one that runs on this folder; answer the URL of database ``postgres``.
+
+        Raises ``NotStarted``.
+        """
         server = self._server()
         with server._lock:  # noqa: SLF001  # the wheel offers no way to write settings between init and start
             server.ensure_pgdata_inited()
             self._write_settings(server.pgdata)
-            server.ensure_postgres_running()
+            self._ensure_running(server)
         self._handle = server
         url = str(server.get_uri())
         return url.replace("postgresql://postgres:@", "postgresql://postgres@")
+
+    def _ensure_running(self, server: Any) -> None:
+        if self.pid() is None:
+            # Left by a crash. PostgreSQL itself would take a process that nobody has reaped for a running server.
+            (self.folder / "postmaster.pid").unlink(missing_ok=True)
+        try:
+            server.ensure_postgres_running()
+        except subprocess.TimeoutExpired:
+            # The wheel waits 10 seconds; the server goes on starting.
+            pass
+        except subprocess.SubprocessError as error:
+            raise NotStarted(f"the server did not start: {self._said()}") from error
+        deadline = time.monotonic() + START_SECONDS
+        while not self._ready():
+            if self.pid() is None or time.monotonic() > deadline:
+                raise NotStarted(f"the server did not come up: {self._said()}")
+            time.sleep(0.05)
+        server.ensure_postgres_running()
+
+    def _ready(self) -> bool:
+        try:
+            lines = (self.folder / "postmaster.pid").read_text().split("\n")
+        except FileNotFoundError:
+            return False
+        return len(lines) > 7 and lines[7].strip() == "ready"
+
+    def _said(self) -> str:
+        log = self.folder / "log"
+        return log.read_text(errors="replace")[-1000:] if log.exists() else "nothing"
 
     def stop(self, timeout: float = 5.0) -> None:
         """Fast shutdown (sessions ended, checkpoint written); killed when it takes longer than ``timeout`` seconds."""
@@ -69,7 +109,7 @@ class EmbeddedPostgres:
             os.kill(pid, 0)
         except (FileNotFoundError, ValueError, ProcessLookupError):
             return None
-        return pid
+        return None if _is_zombie(pid) else pid
 
     def program(self, name: str) -> str:
         """The path of one of the wheel's programs (``pgbench``, ``psql`` …)."""
@@ -105,13 +145,16 @@ def _gone(pid: int, timeout: float) -> bool:
             os.kill(pid, 0)
         except ProcessLookupError:
             return True
-        if sys.platform == "linux" and _is_zombie(pid):
+        if _is_zombie(pid):
             return True
         time.sleep(0.02)
     return False
 
 
 def _is_zombie(pid: int) -> bool:
+    """Whether the process has ended and nobody has asked how, as in a container whose first process does not ask."""
+    if sys.platform != "linux":
+        return False
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except (FileNotFoundError, IndexError):
