@@ -1,18 +1,56 @@
-"""One service with one shop per test."""
+"""One service for all tests of this folder; every test starts with empty tables and one shop."""
 
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
+import pytest_asyncio
 
-from tests.service.loyalty.world import World, world
+from loyalty.app import create_app
+from loyalty.settings import Settings
+from tests.service.loyalty.world import START, World
+from tests.support.apps import Clock, ServiceUnderTest, service_app
 from tests.support.postgres import TestServer, postgres
 
 __all__ = ["postgres"]
 
 
-@pytest.fixture
-async def shop(postgres: TestServer) -> AsyncIterator[World]:  # noqa: F811  # the fixture by its name
-    """The service, its clock at 2026-03-10 12:00 UTC, with the shop ``demo``."""
-    async with world(postgres) as made:
-        yield made
-        await made.check()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The service lives as long as the session, so its tests share the session's event loop."""
+    for item in items:
+        if "tests/service/loyalty" in item.path.as_posix():
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def running(postgres: TestServer) -> AsyncIterator[tuple[ServiceUnderTest, Clock]]:
+    clock = Clock(START)
+    async with service_app(create_app, Settings, postgres, service="loyalty", clock=clock, roles="api") as service:
+        yield service, clock
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(running: tuple[ServiceUnderTest, Clock]) -> AsyncIterator[World]:
+    """The service, its clock at 2026-03-10 12:00 UTC, with the shop ``demo``; afterwards the ledger is proven."""
+    service, clock = running
+    await empty(service)
+    clock.now = START
+    made = World(service, clock)
+    await made.shop()
+    yield made
+    await made.client.aclose()
+    await made.check()
+
+
+async def empty(service: ServiceUnderTest) -> None:
+    """Remove everything of earlier tests."""
+    connection = await asyncpg.connect(service.database_url)
+    try:
+        tables = await connection.fetchval(
+            "select string_agg(quote_ident(tablename), ', ') from pg_tables "
+            "where schemaname = 'public' and tablename <> 'alembic_version'"
+        )
+        await connection.execute(f"truncate {tables} restart identity")
+    finally:
+        await connection.close()
+    service.runtime.state.clear()

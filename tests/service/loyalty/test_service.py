@@ -2,7 +2,7 @@
 
 from comeback_contracts.envelope import encode, make_event
 from comeback_kit.log.port import Entry
-from tests.service.loyalty.world import START, world
+from tests.service.loyalty.world import START, World, world
 from tests.support.postgres import TestServer
 from tests.support.waiting import eventually
 
@@ -25,53 +25,49 @@ async def test_an_order_on_the_log_becomes_points_and_an_event_on_the_log(postgr
         await shop.check()
 
 
-async def test_scopes_and_tokens(postgres: TestServer) -> None:
-    async with world(postgres) as shop:
-        await shop.order("1001")
-        read = shop.service.client(scopes=frozenset({"loyalty:read"}))
-        await shop.get("members/c1", client=read)
-        assert (await read.post("/v1/loyalty/members/c1/adjustments", json={})).status_code == 403
-        assert (await read.put("/v1/loyalty/program", json={})).status_code == 403
-        nobody = shop.service.client(scopes=frozenset())
-        assert (await nobody.get("/v1/loyalty/members")).status_code == 403
-        assert (await shop.service.anonymous().get("/v1/loyalty/members")).status_code == 401
-        me = shop.service.customer("c1")
-        assert (await me.get("/v1/loyalty/members/c1")).status_code == 403
-        assert (await me.get("/v1/loyalty/me")).json()["balance"] == 100
-        assert (await shop.client.get("/v1/loyalty/me")).status_code == 403
+async def test_scopes_and_tokens(shop: World) -> None:
+    await shop.order("1001")
+    read = shop.service.client(scopes=frozenset({"loyalty:read"}))
+    await shop.get("members/c1", client=read)
+    assert (await read.post("/v1/loyalty/members/c1/adjustments", json={})).status_code == 403
+    assert (await read.put("/v1/loyalty/program", json={})).status_code == 403
+    nobody = shop.service.client(scopes=frozenset())
+    assert (await nobody.get("/v1/loyalty/members")).status_code == 403
+    assert (await shop.service.anonymous().get("/v1/loyalty/members")).status_code == 401
+    me = shop.service.customer("c1")
+    assert (await me.get("/v1/loyalty/members/c1")).status_code == 403
+    assert (await me.get("/v1/loyalty/me")).json()["balance"] == 100
+    assert (await shop.client.get("/v1/loyalty/me")).status_code == 403
 
 
-async def test_a_customer_of_whom_nothing_is_known_reads_zeros(postgres: TestServer) -> None:
-    async with world(postgres) as shop:
-        me = shop.service.customer("new")
-        answer = await me.get("/v1/loyalty/me")
-        assert (answer.status_code, answer.json()["balance"], answer.json()["lifetime_earned"]) == (200, 0, 0)
-        assert (await me.get("/v1/loyalty/me/transactions")).json()["items"] == []
-        (reward,) = (await me.get("/v1/loyalty/me/rewards")).json()["items"]
-        assert (reward["affordable"], reward["points_missing"]) == (False, 100)
-        refused = await me.post("/v1/loyalty/me/redemptions", json={"reward_id": reward["reward_id"]})
-        assert (refused.status_code, refused.json()["code"]) == (409, "not_enough_points")
-        (way,) = (await me.get("/v1/loyalty/me/ways-to-earn")).json()["items"]
-        assert (way["kind"], way["points"], way["per"], way["available"]) == ("per_amount", 1, 100, True)
+async def test_a_customer_of_whom_nothing_is_known_reads_zeros(shop: World) -> None:
+    me = shop.service.customer("new")
+    answer = await me.get("/v1/loyalty/me")
+    assert (answer.status_code, answer.json()["balance"], answer.json()["lifetime_earned"]) == (200, 0, 0)
+    assert (await me.get("/v1/loyalty/me/transactions")).json()["items"] == []
+    (reward,) = (await me.get("/v1/loyalty/me/rewards")).json()["items"]
+    assert (reward["affordable"], reward["points_missing"]) == (False, 100)
+    refused = await me.post("/v1/loyalty/me/redemptions", json={"reward_id": reward["reward_id"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_enough_points")
+    (way,) = (await me.get("/v1/loyalty/me/ways-to-earn")).json()["items"]
+    assert (way["kind"], way["points"], way["per"], way["available"]) == ("per_amount", 1, 100, True)
 
 
-async def test_me_has_an_etag(postgres: TestServer) -> None:
-    async with world(postgres) as shop:
-        await shop.order("1001")
-        me = shop.service.customer("c1")
-        first = await me.get("/v1/loyalty/me")
-        same = await me.get("/v1/loyalty/me", headers={"If-None-Match": first.headers["ETag"]})
-        assert (same.status_code, same.content) == (304, b"")
-        await shop.order("1002")
-        changed = await me.get("/v1/loyalty/me", headers={"If-None-Match": first.headers["ETag"]})
-        assert (changed.status_code, changed.json()["balance"]) == (200, 200)
+async def test_me_has_an_etag(shop: World) -> None:
+    await shop.order("1001")
+    me = shop.service.customer("c1")
+    first = await me.get("/v1/loyalty/me")
+    same = await me.get("/v1/loyalty/me", headers={"If-None-Match": first.headers["ETag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    await shop.order("1002")
+    changed = await me.get("/v1/loyalty/me", headers={"If-None-Match": first.headers["ETag"]})
+    assert (changed.status_code, changed.json()["balance"]) == (200, 200)
 
 
-async def test_a_customer_takes_a_reward(postgres: TestServer) -> None:
-    async with world(postgres) as shop:
-        await shop.order("1001")
-        me = shop.service.customer("c1")
-        held = await me.post("/v1/loyalty/me/redemptions", json={"reward_id": "amount-off-100"})
-        assert (held.status_code, held.json()["state"]) == (201, "held")
-        (mine,) = (await me.get("/v1/loyalty/me/redemptions")).json()["items"]
-        assert mine["code"] == held.json()["code"]
+async def test_a_customer_takes_a_reward(shop: World) -> None:
+    await shop.order("1001")
+    me = shop.service.customer("c1")
+    held = await me.post("/v1/loyalty/me/redemptions", json={"reward_id": "amount-off-100"})
+    assert (held.status_code, held.json()["state"]) == (201, "held")
+    (mine,) = (await me.get("/v1/loyalty/me/redemptions")).json()["items"]
+    assert mine["code"] == held.json()["code"]

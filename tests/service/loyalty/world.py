@@ -11,9 +11,9 @@ import msgspec
 
 from comeback_contracts.envelope import encode, make_event
 from comeback_contracts.topics import LOYALTY, event_key
+from comeback_kit import timer_runner
 from comeback_kit.consumer import Context
 from comeback_kit.events import Event
-from comeback_kit.timers import DueTimer
 from loyalty import consumers, due_work
 from loyalty.app import create_app
 from loyalty.settings import Settings
@@ -131,16 +131,12 @@ class World:
     async def work(self) -> None:
         """Do what is due: timers, then members."""
         runtime = self.service.runtime
-        for _ in range(100):
-            async with runtime.db.work() as tx:
-                rows = await tx.fetch(
-                    "delete from timers where due_at <= $1 returning shop_id, kind, ref, due_at, payload, attempts",
-                    self.now,
-                )
-                for row in sorted(rows, key=lambda one: one["due_at"]):
-                    handler = consumers.TIMERS[row["kind"]]
-                    await handler(tx, [DueTimer(*row)], Context(self.now, runtime))
-            if not rows and not await due_work.run_once(runtime, 500):
+        runner = timer_runner.TimerRunner(runtime, consumers.TIMERS)
+        for _ in range(1000):
+            done = 0
+            for kind, handler in consumers.TIMERS.items():
+                done += await runner._attempt(kind, handler, self.now, timer_runner._CLAIM, 500)
+            if not done and not await due_work.run_once(runtime, 500):
                 return
         raise AssertionError("work does not end")
 
@@ -182,7 +178,7 @@ class World:
         items: list[Json] = []
         cursor = None
         while True:
-            params = {"limit": 7} | ({"cursor": cursor} if cursor else {})
+            params: Json = {"limit": 7} | ({"cursor": cursor} if cursor else {})
             page = await self.get(f"members/{customer_id}/transactions", **params)
             items += page["items"]
             cursor = page["next_cursor"]

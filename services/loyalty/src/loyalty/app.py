@@ -8,7 +8,7 @@ from comeback_kit.runtime import Clock
 from comeback_kit.service import ServiceDefinition, create_service_app
 from loyalty.consumers import SUBSCRIPTIONS, TIMERS
 from loyalty.due_work import watching
-from loyalty.routes import me, members, orders, program, redemptions, rewards
+from loyalty.routes import data, me, members, orders, program, redemptions, reports, rewards
 from loyalty.settings import Settings
 
 NAME = "loyalty"
@@ -33,6 +33,9 @@ def create_app(settings: Settings | None = None, *, log: EventLog | None = None,
             redemptions.router,
             rewards.router,
             orders.router,
+            reports.router,
+            data.router,
+            data.streams,
         ),
         topics=_topics(),
         subscriptions=SUBSCRIPTIONS,

@@ -11,8 +11,11 @@ from comeback_contracts import topics
 from comeback_kit.consumer import Context, Subscription
 from comeback_kit.db import Connection
 from comeback_kit.events import Event
-from comeback_kit.timers import TimerHandler
-from loyalty import earning, shops
+from comeback_kit.timers import DueTimer, TimerHandler
+from loyalty import activities, customers, earning, jobs, occasions, shops
+from loyalty.activities import WAITING_TIMER
+from loyalty.jobs import STEP_TIMER
+from loyalty.occasions import DAY_TIMER
 from loyalty.redemption import HOLD_TIMER
 from loyalty.redemption_timer import holds_expired
 from loyalty.state import cache_of
@@ -28,12 +31,44 @@ async def take_orders(tx: Connection, events: Sequence[Event], context: Context)
     await earning.settle_events(tx, events, context, cache_of(context.runtime))
 
 
+async def take_customers(tx: Connection, events: Sequence[Event], context: Context) -> None:
+    """``customer.registered .updated .merged .erased``."""
+    await customers.take(tx, events, context, cache_of(context.runtime))
+
+
+async def take_activity(tx: Connection, events: Sequence[Event], context: Context) -> None:
+    """``activity.recorded``."""
+    await activities.take(tx, events, context, cache_of(context.runtime))
+
+
+async def waited_for_shop(tx: Connection, due: Sequence[DueTimer], context: Context) -> None:
+    """Activities that came before their shop."""
+    await activities.again(tx, due, context, cache_of(context.runtime))
+
+
+async def day_began(tx: Connection, due: Sequence[DueTimer], context: Context) -> None:
+    """Birthdays and anniversaries."""
+    await occasions.come_round(tx, due, context, cache_of(context.runtime))
+
+
+async def job_stepped(tx: Connection, due: Sequence[DueTimer], context: Context) -> None:
+    """Previews and imports."""
+    await jobs.step(tx, due, context, cache_of(context.runtime))
+
+
 def _known(topic: str) -> frozenset[str]:
     return frozenset(topics.TYPES[topic])
 
 
 SUBSCRIPTIONS: Final = (
     Subscription(topics.SHOPS, take_shops, types=_known(topics.SHOPS), inbox=False, priority=3),
+    Subscription(topics.CUSTOMERS, take_customers, types=_known(topics.CUSTOMERS), inbox=False, priority=2),
     Subscription(topics.ORDERS, take_orders, types=_known(topics.ORDERS), inbox=False, priority=1),
+    Subscription(topics.ACTIVITY, take_activity, types=_known(topics.ACTIVITY), inbox=False),
 )
-TIMERS: Final[dict[str, TimerHandler]] = {HOLD_TIMER: holds_expired}
+TIMERS: Final[dict[str, TimerHandler]] = {
+    HOLD_TIMER: holds_expired,
+    WAITING_TIMER: waited_for_shop,
+    DAY_TIMER: day_began,
+    STEP_TIMER: job_stepped,
+}

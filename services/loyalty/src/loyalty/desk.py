@@ -30,11 +30,13 @@ class Desk:
         """Lock one member, with what was due done. Raises ``MemberUnknown`` (404)."""
         return (await self.members(tx, [customer_id], create=create))[customer_id]
 
-    async def members(self, tx: Connection, customer_ids: list[str], *, create: bool = False) -> dict[str, Book]:
-        """Lock members by the ids that were asked for. Raises ``MemberUnknown`` (404)."""
+    async def members(
+        self, tx: Connection, customer_ids: list[str], *, create: bool = False, erased: bool = False
+    ) -> dict[str, Book]:
+        """Lock members by the ids that were asked for. Raises ``MemberUnknown`` (404), for erased ones too."""
         keys = [(self.shop_id, customer_id) for customer_id in customer_ids]
         books = await members.lock(tx, keys, self.now, create=create)
-        if any(key not in books or books[key].erased_at is not None for key in keys):
+        if any(key not in books or (books[key].erased_at is not None and not erased) for key in keys):
             raise MemberUnknown
         for book in books.values():
             self.ledger.enroll(book)

@@ -27,7 +27,12 @@ class Memo(NamedTuple):
     expires_at: datetime | None = None
 
 
-NOTHING_TOLD = Memo()
+class Grant(NamedTuple):
+    """A reward that is given for reaching a tier."""
+
+    book: Book
+    reward_id: str
+    level_id: str
 
 
 class Ledger:
@@ -37,6 +42,8 @@ class Ledger:
         self.now = now
         self.lines: list[tuple[Any, ...]] = []
         self.books: dict[tuple[str, str], Book] = {}
+        self.tier_moves: list[tuple[str, str, datetime, str | None]] = []
+        self.grants: list[Grant] = []
 
     def enroll(self, book: Book) -> Book:
         """Take a locked member into this transaction."""
@@ -180,6 +187,13 @@ class Ledger:
         if missing:
             self._line(book, seq, len(takes), kind, "overdrawn", into, missing, None, memo)
         book.balance -= points + missing
+        return seq
+
+    def fill(self, book: Book, takes: Sequence[Take], memo: Memo) -> int:
+        """Let points of these lots fill a balance below 0; the balance stays what it is."""
+        seq, _ = self._move(book, takes, "adjusted", "available", "overdrawn", memo)
+        for take in takes:
+            book.lots[take.lot_id].remaining -= take.points
         return seq
 
     def _give(self, book: Book, takes: Sequence[Take], kind: Kind, source: Account, memo: Memo) -> int:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from comeback_kit.db import Connection
+from loyalty import granting
 from loyalty.books import LOT_COLUMNS, Book
 from loyalty.ledger import Ledger
 
@@ -82,10 +83,18 @@ select u.*, $1 from {_unnest(_LINE_COLUMNS, lines_from)}"""
 
 
 _WRITE: Final = _statement()
+_TIERS: Final = """
+insert into tier_changes (shop_id, customer_id, at, tier_id)
+select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[])"""
 
 
 async def flush(tx: Connection, ledger: Ledger) -> None:
     """Write the changed members, their changed lots, and the lines of the ledger, which is empty afterwards."""
+    if ledger.grants:
+        await granting.give(tx, ledger)
+    if ledger.tier_moves:
+        await tx.execute(_TIERS, *_columns(ledger.tier_moves, 4))
+        ledger.tier_moves.clear()
     books = [book for _, book in sorted(ledger.books.items()) if book.changed]
     if not books and not ledger.lines:
         return

@@ -16,7 +16,7 @@ from loyalty.program_store import Shop
 from loyalty.rules.counting import why_it_does_not_count
 from loyalty.rules.evaluation import Evaluation, evaluate
 from loyalty.rules.facts import fix
-from loyalty.rules.instants import delivered_at, earned_at
+from loyalty.rules.instants import delivered_at, earned_at, placed_at
 from loyalty.settlement import settle
 
 _NOTHING = Evaluation()
@@ -89,6 +89,7 @@ class Settling:
             self._leave(task, task.left)
         if book is None:
             return
+        _revive(task, book)
         if order.kept is None and not self._fix(task, book):
             return
         evaluation = task.evaluation or _NOTHING
@@ -216,6 +217,12 @@ class Settling:
         if task.state.get("state") == "cancelled":
             return "order_cancelled"
         return "order_refunded" if task.state["refunds"] else "order_changed"
+
+
+def _revive(task: Task, book: Book) -> None:
+    """Somebody who was erased has bought again since."""
+    if book.erased_at is not None and placed_at(task.state) > book.erased_at:
+        book.erased_at, book.changed = None, True
 
 
 def _slide(task: Task, book: Book, lot: LotRow) -> None:

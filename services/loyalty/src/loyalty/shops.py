@@ -1,14 +1,18 @@
 """A shop becomes known: its settings, its first program and reward, and the orders that waited for it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from comeback_contracts.money import decimal_amount
+from comeback_kit import timers
 from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.events import Event
-from loyalty import earning, orders, program_store
+from comeback_kit.timers import Timer
+from loyalty import earning, occasions, orders, program_store
+from loyalty.local_time import local_date, midnight
 from loyalty.program.defaults import default_program, default_reward
 from loyalty.program_store import ShopCache
 from loyalty.views import ShopUpserted
@@ -58,6 +62,7 @@ async def upsert(tx: Connection, events: Sequence[Event], context: Context, cach
     if rewards:
         shop_ids, documents = [one[0] for one in rewards], [one[1] for one in rewards]
         await tx.execute(_FIRST_REWARD, shop_ids, FIRST_REWARD, documents, context.now)
+        await timers.schedule(tx, [_occasions(shop_id, latest[shop_id][1], context.now) for shop_id, _ in rewards])
     await _settle_waiting(tx, [row[0] for row in rows], context, cache)
 
 
@@ -68,6 +73,12 @@ async def _settle_waiting(tx: Connection, shop_ids: Sequence[str], context: Cont
         if not keys:
             return
         await earning.settle(tx, await orders.lock(tx, keys), shops, context.now)
+
+
+def _occasions(shop_id: str, shop: ShopUpserted, now: datetime) -> Timer:
+    zone = ZoneInfo(shop.time_zone)
+    tomorrow = local_date(now, zone) + timedelta(days=1)
+    return occasions.first_timer(shop_id, tomorrow, midnight(tomorrow, zone))
 
 
 def _reward(shop: ShopUpserted) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from comeback_contracts.instants import format_instant
 from comeback_kit.db import Connection
 from loyalty.books import Book, Key, LotRow
 from loyalty.expiry import expires_at
-from loyalty.ledger import Ledger, Memo
+from loyalty.ledger import Grant, Ledger, Memo
 from loyalty.notices import Notices, transaction_id
 from loyalty.program.tiers import Level
 from loyalty.program_store import Shop
@@ -87,7 +87,10 @@ def look(ledger: Ledger, shop: Shop, book: Book, at: datetime, notices: Notices)
     book.standing, book.changed = found.standing, True
     book.due_by(found.standing.until)
     if found.standing.level_id != before:
+        ledger.tier_moves.append((*book.key, at, found.standing.level_id))
         _tell(shop, book, before, found, at, notices)
+    for level in found.entered:
+        ledger.grants += [Grant(book, reward_id, level.id) for reward_id in level.entry.reward_ids]
     given = [level for level in found.entered if level.entry.points]
     for level in given:
         _enter(ledger, shop, book, level, at, notices)

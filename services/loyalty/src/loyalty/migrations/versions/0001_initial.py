@@ -141,6 +141,17 @@ create table lots (
   primary key (shop_id, customer_id, lot_id)
 ) with (fillfactor = 85)"""
 
+# Which tier a member had when; the newest line is the same as in ``members``.
+TIER_CHANGES = """
+create table tier_changes (
+  shop_id text collate "C" not null,
+  customer_id text collate "C" not null,
+  at timestamptz not null,
+  place bigint generated always as identity,
+  tier_id text collate "C",
+  primary key (shop_id, customer_id, at, place)
+)"""
+
 # Counters of limits and caps; only for programs that have some.
 USAGE = """
 create table usage (
@@ -273,6 +284,7 @@ TABLES = {
     "members": MEMBERS,
     "entries": ENTRIES,
     "lots": LOTS,
+    "tier_changes": TIER_CHANGES,
     "usage": USAGE,
     "profiles": PROFILES,
     "tombstones": TOMBSTONES,
@@ -296,7 +308,7 @@ INDEXES = (
     REDEMPTIONS_MEMBER,
     REDEMPTIONS_ORDER,
 )
-APPEND_ONLY = ("entries", "audit")
+APPEND_ONLY = ("entries", "audit", "tier_changes")
 
 
 def upgrade() -> None:

@@ -1,0 +1,128 @@
+"""What rules ask about people: tags, birthdays, when they joined. Merged field by field, gone when they are erased."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from comeback_contracts.field_merge import Fields, merge_fields, stated, values
+from comeback_contracts.instants import canonical, parse_instant
+from comeback_kit.consumer import Context
+from comeback_kit.db import Connection
+from comeback_kit.errors import PoisonEvent
+from comeback_kit.events import Event
+from loyalty import erasing, members, merging, program_store
+from loyalty.books import Key
+from loyalty.local_time import local_date
+from loyalty.program_store import ShopCache
+from loyalty.views import CustomerErased, CustomerMerged, CustomerUpdated
+
+_READ: Final = """
+select u.shop_id, u.customer_id, p.fields, t.erased_at
+from unnest($1::text[], $2::text[], $3::bytea[]) u(shop_id, customer_id, customer_hash)
+left join profiles p using (shop_id, customer_id)
+left join tombstones t using (shop_id, customer_hash)"""
+_WRITE: Final = """
+insert into profiles (shop_id, customer_id, tags, birthday, joined, fields)
+select shop_id, customer_id, coalesce(string_to_array(tags, e'\\x1f'), '{}'), birthday, joined, fields
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[])
+  u(shop_id, customer_id, tags, birthday, joined, fields)
+on conflict (shop_id, customer_id) do update set tags = excluded.tags, birthday = excluded.birthday,
+  joined = excluded.joined, fields = excluded.fields"""
+
+_REVIVE: Final = """
+update members m set erased_at = null from unnest($1::text[], $2::text[]) u(shop_id, customer_id)
+where m.shop_id = u.shop_id and m.customer_id = u.customer_id"""
+
+
+async def take(tx: Connection, events: Sequence[Event], context: Context, cache: ShopCache) -> None:
+    """Take a batch of ``customer.*``; safe to repeat and in any order."""
+    await _update(
+        tx, [one for one in events if one.type in ("customer.registered", "customer.updated")], context, cache
+    )
+    for one in events:
+        if one.type == "customer.merged":
+            view = one.view(CustomerMerged)
+            await merging.merge(tx, cache, one.shopid, view.from_, view.into, now=context.now)
+        elif one.type == "customer.erased":
+            erased = one.view(CustomerErased)
+            await erasing.erase(tx, one.shopid, erased.customer_id, at=erased.at or one.at)
+
+
+async def _update(tx: Connection, events: Sequence[Event], context: Context, cache: ShopCache) -> None:
+    said: dict[Key, Fields] = {}
+    for one in events:
+        key = (one.shopid, one.view(CustomerUpdated).customer_id)
+        said[key] = merge_fields(said.get(key, {}), _fields(one))
+    if not said:
+        return
+    kept = await _read(tx, said)
+    fresh = {key: _after(fields, kept[key][1]) for key, fields in said.items()}
+    await members.make(tx, [key for key in said if kept[key][1] is None], context.now)
+    await _revive(tx, [key for key, fields in fresh.items() if fields and kept[key][1] is not None])
+    changed = {}
+    for key, fields in fresh.items():
+        merged = merge_fields(kept[key][0], fields)
+        if merged != kept[key][0]:
+            changed[key] = merged
+    shops = await program_store.load(tx, cache, {key[0] for key in changed})
+    await _write(tx, changed, {shop_id: shop.current.zone for shop_id, shop in shops.items()})
+
+
+async def _revive(tx: Connection, keys: Sequence[Key]) -> None:
+    """Somebody who was erased has come back: something was said of them later than that."""
+    if keys:
+        await tx.execute(_REVIVE, [key[0] for key in keys], [key[1] for key in keys])
+
+
+def _fields(event: Event) -> Fields:
+    """What the event states of what rules ask; a registration also states when somebody joined."""
+    data: dict[str, Any] = msgspec.json.decode(event.data)
+    data = {name: value for name, value in data.items() if name in ("birthday", "tags", "updated_at")}
+    try:
+        fields = stated(data, event.time)
+    except ValueError as error:
+        raise PoisonEvent(event, f"updated_at {error}") from error
+    fields["seen"] = [True, canonical(data.get("updated_at") or event.time)]
+    if event.type == "customer.registered":
+        fields["registered"] = [event.time, event.time]
+    return fields
+
+
+async def _read(tx: Connection, said: Mapping[Key, Fields]) -> dict[Key, tuple[Fields, datetime | None]]:
+    keys = sorted(said)
+    hashes = [erasing.hash_of(*key) for key in keys]
+    rows = await tx.fetch(_READ, [key[0] for key in keys], [key[1] for key in keys], hashes)
+    return {(row["shop_id"], row["customer_id"]): (row["fields"] or {}, row["erased_at"]) for row in rows}
+
+
+def _after(fields: Fields, erased_at: datetime | None) -> Fields:
+    """Nothing that was said before a person was erased comes back."""
+    if erased_at is None:
+        return fields
+    return {name: said for name, said in fields.items() if parse_instant(said[1]) > erased_at}
+
+
+async def _write(tx: Connection, changed: Mapping[Key, Fields], zones: Mapping[str, ZoneInfo]) -> None:
+    rows = []
+    for key, fields in sorted(changed.items()):
+        now = values(fields)
+        joined = now.get("registered")
+        zone = zones.get(key[0], ZoneInfo("UTC"))
+        rows.append(
+            (
+                *key,
+                _joined_text(now.get("tags") or ()),
+                now.get("birthday"),
+                None if joined is None else local_date(parse_instant(joined), zone).isoformat(),
+                fields,
+            )
+        )
+    if rows:
+        await tx.execute(_WRITE, *[list(column) for column in zip(*rows, strict=True)])
+
+
+def _joined_text(tags: Iterable[str]) -> str | None:
+    return "\x1f".join(tag.replace("\x1f", " ") for tag in tags) or None

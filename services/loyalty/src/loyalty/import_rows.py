@@ -1,0 +1,124 @@
+"""Reading an import: JSON Lines or CSV, row by row; a bad row is told by its line and left out."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from pydantic import ValidationError
+
+from loyalty.schemas.jobs import BadRow, ImportMember
+
+CSV_COLUMNS: Final = (
+    "customer_id",
+    "points",
+    "earned",
+    "earned_at",
+    "available_at",
+    "expires_at",
+    "lot_id",
+    "tags",
+    "birthday",
+    "joined",
+)
+_MOST_BAD: Final = 1000
+
+
+class Unreadable(ValueError):
+    """The file as a whole is no import; the message says why."""
+
+
+class Unread(NamedTuple):
+    """A row that could not even be split into fields."""
+
+    why: str
+
+
+def parse(body: bytes, content_type: str) -> tuple[list[dict[str, Any]], list[BadRow], int]:
+    """Good rows as JSON values, the first bad ones, and how many were bad. Raises ``Unreadable``."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"is not UTF-8: {error.reason} at byte {error.start}") from None
+    rows = _csv(text) if "csv" in content_type else _json_lines(text)
+    good: list[dict[str, Any]] = []
+    bad: list[BadRow] = []
+    rejected = 0
+    for line, value in rows:
+        try:
+            if isinstance(value, Unread):
+                raise ValueError(value.why)  # noqa: TRY004  # told like any other bad row
+            member = ImportMember.model_validate(value)
+            _check(member)
+            good.append(member.model_dump(mode="json"))
+        except ValueError as error:
+            rejected += 1
+            if len(bad) < _MOST_BAD:
+                bad.append(BadRow(line=line, detail=_detail(error)))
+    return good, bad, rejected
+
+
+def _json_lines(text: str) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                yield number, msgspec.json.decode(line)
+            except msgspec.DecodeError as error:
+                yield number, Unread(f"is no JSON: {error}")
+
+
+def _csv(text: str) -> Iterator[tuple[int, Any]]:
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    unknown = set(reader.fieldnames or ()) - set(CSV_COLUMNS)
+    if unknown or "customer_id" not in (reader.fieldnames or ()):
+        names = ", ".join(CSV_COLUMNS)
+        raise Unreadable(f"the first line must name columns of: {names}; customer_id must be among them")
+    try:
+        for row in reader:
+            yield reader.line_num, _from_csv(row)
+    except csv.Error as error:
+        yield reader.line_num, Unread(f"is no CSV: {error}")
+
+
+def _from_csv(row: dict[str, str | None]) -> Any:
+    """One line is one member with at most one lot; several lines of a member add up."""
+    if None in row or any(value is None for value in row.values()):
+        return Unread("has another number of columns than the first line")
+    given = {name: value for name, value in row.items() if value}
+    member: dict[str, Any] = {"customer_id": given.get("customer_id", "")}
+    for name in ("birthday", "joined"):
+        if name in given:
+            member[name] = given[name]
+    if "tags" in given:
+        member["tags"] = tuple((given["tags"] or "").split("|"))
+    if "points" in given:
+        lot: dict[str, Any] = {
+            name: given[name] for name in ("earned_at", "available_at", "expires_at", "lot_id") if name in given
+        }
+        for name in ("points", "earned"):
+            if name in given:
+                text = given[name] or ""
+                if not text.lstrip("-").isdigit():
+                    return Unread(f"{name} must be a whole number")
+                lot[name] = int(text)
+        member["lots"] = (lot,)
+    return member
+
+
+def _check(member: ImportMember) -> None:
+    for place, lot in enumerate(member.lots):
+        for name in ("earned_at", "available_at", "expires_at"):
+            value: datetime | None = getattr(lot, name)
+            if value is not None and value.tzinfo is None:
+                raise ValueError(f"lots/{place}/{name} needs an offset, for example 2026-01-31T00:00:00Z")
+        if lot.earned is not None and lot.earned < lot.points:
+            raise ValueError(f"lots/{place}/earned must be at least points")
+
+
+def _detail(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        found = error.errors()[:3]
+        return "; ".join(f"{'/'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in found)
+    return str(error)

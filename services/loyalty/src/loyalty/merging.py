@@ -1,0 +1,117 @@
+"""Two ids are one person: lots, history and tier go to the member that stays, once, whatever comes again or late."""
+
+from datetime import datetime
+from typing import Final
+
+from comeback_kit.db import Connection
+from loyalty import members
+from loyalty.books import Book
+from loyalty.desk import Desk
+from loyalty.ledger import Memo
+from loyalty.lots import allocate
+from loyalty.program_store import ShopCache, load
+from loyalty.tiers_rules import Standing
+
+# The same order in both: it was settled to one, then to the other. What is left of the older lot is 0 or held.
+_JOIN_LOTS: Final = """
+with moved as (delete from lots x using lots y
+  where x.shop_id = $1 and x.customer_id = $2 and y.shop_id = $1 and y.customer_id = $3 and y.lot_id = x.lot_id
+  returning x.*)
+update lots y set earned = y.earned + x.earned, clawed = y.clawed + x.clawed, shortfall = y.shortfall + x.shortfall,
+  remaining = y.remaining + x.remaining, held = y.held + x.held, expired = y.expired + x.expired,
+  spend = y.spend + x.spend, orders = y.orders + x.orders
+from moved x where y.shop_id = $1 and y.customer_id = $3 and y.lot_id = x.lot_id"""
+_MOVE: Final = (
+    "update lots set customer_id = $3 where shop_id = $1 and customer_id = $2",
+    "update redemptions set customer_id = $3 where shop_id = $1 and customer_id = $2",
+    """insert into usage as c (shop_id, customer_id, key, times, points)
+    select shop_id, $3, key, times, points from usage where shop_id = $1 and customer_id = $2
+    on conflict (shop_id, customer_id, key) do update
+    set times = c.times + excluded.times, points = c.points + excluded.points""",
+    "delete from usage where shop_id = $1 and customer_id = $2 and $3::text is not null",
+    """insert into profiles (shop_id, customer_id, tags, birthday, joined, fields)
+    select shop_id, $3, tags, birthday, joined, fields from profiles where shop_id = $1 and customer_id = $2
+    on conflict (shop_id, customer_id) do update set
+      tags = array(select distinct unnest(profiles.tags || excluded.tags) order by 1),
+      birthday = coalesce(profiles.birthday, excluded.birthday), joined = least(profiles.joined, excluded.joined)""",
+    "delete from profiles where shop_id = $1 and customer_id = $2 and $3::text is not null",
+    "update members set merged_into = $3 where shop_id = $1 and (customer_id = $2 or merged_into = $2)",
+)
+_EMPTY: Final = """
+update members set balance = 0, pending = 0, held = 0, shortfall = 0, lifetime_earned = 0, lifetime_spend = 0,
+  lifetime_orders = 0, orders_fixed = 0, tier_id = null, tier_since = null, tier_until = null, due_at = null,
+  updated_at = $3
+where shop_id = $1 and customer_id = $2"""
+
+
+async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, target: str, *, now: datetime) -> None:
+    """Join ``source`` to ``target``. Merging again, or the other way round, finds that both are one already.
+
+    Entries stay as they were posted; whoever reads a member reads the entries of all its ids.
+    """
+    shops = await load(tx, cache, [shop_id])
+    desk = Desk(shops[shop_id], now) if shop_id in shops else None
+    keys = [(shop_id, source), (shop_id, target)]
+    await members.make(tx, keys, now)
+    if desk is None:  # before the shop is known nobody has points: only names and profiles are joined
+        found = await members.lock(tx, keys, now, create=False)
+        if found[keys[0]] is not found[keys[1]]:
+            await _move(tx, found[keys[0]], found[keys[1]], now)
+        return
+    books = await desk.members(tx, [source, target], erased=True)
+    gone, stays = books[source], books[target]
+    if gone is stays:
+        return
+    await desk.close(tx)
+    await _move(tx, gone, stays, now)
+    _add_up(gone, stays, desk)
+    desk.ledger.books.pop(gone.key)
+    stays.all_open = False
+    stays.lots.clear()
+    await members.read_lots(tx, [stays])
+    _fill_deficit(desk, stays)
+    await desk.close(tx)
+
+
+async def _move(tx: Connection, gone: Book, stays: Book, now: datetime) -> None:
+    await tx.execute(_JOIN_LOTS, gone.shop_id, gone.customer_id, stays.customer_id)
+    for statement in _MOVE:
+        await tx.execute(statement, gone.shop_id, gone.customer_id, stays.customer_id)
+    await tx.execute(_EMPTY, gone.shop_id, gone.customer_id, now)
+
+
+def _add_up(gone: Book, stays: Book, desk: Desk) -> None:
+    stays.balance += gone.balance
+    stays.pending += gone.pending
+    stays.held += gone.held
+    stays.shortfall += gone.shortfall
+    stays.lifetime_earned += gone.lifetime_earned
+    stays.lifetime_spend += gone.lifetime_spend
+    stays.lifetime_orders += gone.lifetime_orders
+    stays.orders_fixed += gone.orders_fixed
+    stays.standing = _higher(desk, gone.standing, stays.standing)
+    if gone.active_at is not None and (stays.active_at is None or gone.active_at > stays.active_at):
+        stays.active_at = gone.active_at
+    stays.due_by(gone.due_at)
+    stays.due_by(stays.standing.until)
+    stays.changed = True
+
+
+def _higher(desk: Desk, one: Standing, other: Standing) -> Standing:
+    """The tier of a merged member: the higher of both; of equal ones the one that holds longer."""
+    places = {level.id: place for place, level in enumerate(desk.shop.current.tiers.levels)}
+    first, second = places.get(one.level_id or "", -1), places.get(other.level_id or "", -1)
+    if first != second:
+        return one if first > second else other
+    if one.until is None or other.until is None:
+        return one if one.until is None and first >= 0 else other
+    return one if one.until > other.until else other
+
+
+def _fill_deficit(desk: Desk, book: Book) -> None:
+    """One id was below 0 and the other had points: the points fill the gap. The balance is the same."""
+    open_points = sum(lot.remaining for lot in book.spendable(desk.now))
+    gap = open_points - max(0, book.balance)
+    if gap > 0:
+        takes, _ = allocate(book.spendable(desk.now), gap)
+        desk.ledger.fill(book, takes, Memo(reason="merged"))

@@ -1,0 +1,83 @@
+"""Birthdays and anniversaries of joining: one timer a shop and day, in the shop's zone, in chunks that resume."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from comeback_kit import timers
+from comeback_kit.consumer import Context
+from comeback_kit.db import Connection
+from comeback_kit.timers import DueTimer, Timer
+from loyalty import program_store, rewarding
+from loyalty.local_time import local_date, midnight
+from loyalty.program_store import Shop, ShopCache
+from loyalty.rewarding import Deed
+from loyalty.rules.activities import Occasion
+
+DAY_TIMER: Final = "occasions_of_day"
+_CHUNK: Final = 1000
+_FIND: Final = """
+select p.customer_id, right(p.birthday, 5) = any($3::text[]) as birthday,
+  right(p.joined, 5) = any($3::text[]) and left(p.joined, 4) < $4 as anniversary
+from profiles p join members m using (shop_id, customer_id)
+where p.shop_id = $1 and p.customer_id > $2 and m.erased_at is null
+  and (right(p.birthday, 5) = any($3::text[]) or (right(p.joined, 5) = any($3::text[]) and left(p.joined, 4) < $4))
+order by p.customer_id limit $5"""
+
+
+def first_timer(shop_id: str, zone_day: date, zone_midnight: datetime) -> Timer:
+    """The timer of a new shop: it starts with the day that is next."""
+    return Timer(shop_id, DAY_TIMER, "", zone_midnight, {"day": zone_day.isoformat(), "after": ""})
+
+
+async def come_round(tx: Connection, due: Sequence[DueTimer], context: Context, cache: ShopCache) -> None:
+    """Pay the occasions of the days that have begun; the timer goes on with the next chunk, or the next day."""
+    shops = await program_store.load(tx, cache, {timer.shop_id for timer in due}, settling=True)
+    for timer in due:
+        shop = shops.get(timer.shop_id)
+        if shop is not None:
+            await _one(tx, shop, date.fromisoformat(timer.payload["day"]), timer.payload["after"], context.now)
+
+
+async def _one(tx: Connection, shop: Shop, day: date, after: str, now: datetime) -> None:
+    zone = shop.current.zone
+    kinds = {rule.kind for rule in shop.current.document.rules} & {"birthday", "anniversary"}
+    last = None
+    if kinds:
+        rows = await tx.fetch(_FIND, shop.shop_id, after, _month_days(day), f"{day.year:04d}", _CHUNK)
+        at = max(midnight(day, zone), datetime.min.replace(tzinfo=UTC))
+        deeds = [
+            _deed(shop.shop_id, row["customer_id"], occasion, day, at)
+            for row in rows
+            for occasion in ("birthday", "anniversary")
+            if occasion in kinds and row[occasion]
+        ]
+        if deeds:
+            await rewarding.reward(tx, deeds, {shop.shop_id: shop}, now)
+        last = rows[-1]["customer_id"] if len(rows) == _CHUNK else None
+    if last is not None:
+        upcoming = Timer(shop.shop_id, DAY_TIMER, "", now, {"day": day.isoformat(), "after": last})
+    else:
+        # Days that were slept through are made up for, but not a year of them.
+        tomorrow = max(day + timedelta(days=1), local_date(now, zone) - timedelta(days=30))
+        upcoming = first_timer(shop.shop_id, tomorrow, midnight(tomorrow, zone))
+    await timers.schedule(tx, [upcoming])
+
+
+def _deed(shop_id: str, customer_id: str, occasion: Occasion, day: date, at: datetime) -> Deed:
+    return Deed(
+        shop_id=shop_id,
+        customer_id=customer_id,
+        lot_id=f"{occasion}:{day.year}",
+        reason=occasion,
+        at=at,
+        occasion=occasion,
+    )
+
+
+def _month_days(day: date) -> list[str]:
+    """The day's ``MM-DD``; on 28 February of a year without a 29th, that one too."""
+    found = [day.strftime("%m-%d")]
+    if found == ["02-28"] and (day + timedelta(days=1)).month == 3:
+        found.append("02-29")
+    return found

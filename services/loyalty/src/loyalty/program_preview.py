@@ -1,0 +1,168 @@
+"""What a changed program would have done to the newest orders and to every member's tier. Writes nothing of theirs."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+
+from comeback_kit.db import Connection
+from loyalty import order_trial
+from loyalty.job_rows import Job
+from loyalty.program.document import Program
+from loyalty.program_store import Shop
+from loyalty.rules.compiled import CompiledProgram, compile_program
+from loyalty.schemas.jobs import OrderChange, OrdersPreview, ProgramPreviewAnswer, TierMove, TiersPreview
+from loyalty.tiers_history import replay
+
+SMALL: Final = 5_000
+"""Up to so many members a preview is answered at once."""
+_CHUNK: Final = 2_000
+_SHOWN: Final = 100
+_MEMBERS: Final = """
+select customer_id, tier_id, balance from members
+where shop_id = $1 and merged_into is null and customer_id > $2 order by customer_id limit $3"""
+_LOTS: Final = """
+select customer_id, lot_id, earned_at, case $3
+    when 'spend' then spend when 'orders' then orders::bigint
+    else case when active and scored then earned - clawed - shortfall else 0 end end as value
+from lots join unnest($2::text[]) u(customer_id) using (customer_id) where shop_id = $1"""
+
+
+async def is_small(tx: Connection, shop_id: str, orders: int) -> bool:
+    """Whether the answer can be waited for."""
+    count: int = await tx.fetchval(
+        "select count(*) from (select from members where shop_id = $1 limit $2) some", shop_id, SMALL + 1
+    )
+    return orders <= 1000 and count <= SMALL
+
+
+async def at_once(tx: Connection, shop: Shop, program: Program, orders: int, now: datetime) -> ProgramPreviewAnswer:
+    """The preview of a small shop."""
+    job = Job(shop.shop_id, "", "program_preview", _request(program, orders), now, now)
+    while job.state == "running":
+        await step(tx, shop, job, now)
+    return ProgramPreviewAnswer.model_validate(_renamed(job.result or {}))
+
+
+def new_job(shop: Shop, job_id: str, program: Program, orders: int, now: datetime) -> Job:
+    """The preview of a large shop."""
+    return Job(shop.shop_id, job_id, "program_preview", _request(program, orders), now, now)
+
+
+async def step(tx: Connection, shop: Shop, job: Job, now: datetime) -> None:
+    """First the orders, then a chunk of members each time."""
+    program = compile_program(
+        Program.model_validate(job.request["program"]), currency=shop.currency, zone=shop.time_zone
+    )
+    if "orders" not in job.progress:
+        trials = await order_trial.newest(tx, shop, program, job.request["orders"])
+        job.progress = {"orders": _orders(trials), "changes": _by_member(trials), "after": "", "moves": {}}
+        job.total = await tx.fetchval(
+            "select count(*) from members where shop_id = $1 and merged_into is null", shop.shop_id
+        )
+        return
+    await _members(tx, shop, program, job, now)
+
+
+async def _members(tx: Connection, shop: Shop, program: CompiledProgram, job: Job, now: datetime) -> None:
+    progress = job.progress
+    rows = await tx.fetch(_MEMBERS, shop.shop_id, progress["after"], _CHUNK)
+    moves: Counter[str] = Counter(progress["moves"])
+    for customer_id, after in (await _tiers(tx, shop, program, rows, progress["changes"], now)).items():
+        before = next(row["tier_id"] for row in rows if row["customer_id"] == customer_id)
+        moves[f"{before or ''}>{after or ''}"] += 1
+    progress["moves"] = dict(moves)
+    job.done += len(rows)
+    if len(rows) == _CHUNK:
+        progress["after"] = rows[-1]["customer_id"]
+        return
+    job.state = "done"
+    job.result = {"orders": progress["orders"], "tiers": _tiers_preview(moves)}
+    job.progress = {}
+
+
+async def _tiers(
+    tx: Connection,
+    shop: Shop,
+    program: CompiledProgram,
+    rows: Sequence[asyncpg.Record],
+    changes: Mapping[str, int],
+    now: datetime,
+) -> dict[str, str | None]:
+    """The tier of each of these members under the program, replayed from what its basis counts."""
+    tiers = program.tiers
+    if not tiers.levels:
+        return {row["customer_id"]: None for row in rows}
+    history: dict[str, list[tuple[datetime, int]]] = {row["customer_id"]: [] for row in rows}
+    if tiers.basis == "balance":
+        for row in rows:
+            history[row["customer_id"]].append((now, row["balance"] + changes.get(row["customer_id"], 0)))
+    else:
+        for lot in await tx.fetch(_LOTS, shop.shop_id, sorted(history), tiers.basis):
+            value = lot["value"]
+            if tiers.basis == "points":
+                value += changes.get(f"{lot['customer_id']}\x1f{lot['lot_id']}", 0)
+            history[lot["customer_id"]].append((lot["earned_at"], value))
+    return {customer_id: replay(tiers, found, now, program.zone)[0].level_id for customer_id, found in history.items()}
+
+
+def _orders(trials: list[order_trial.Trial]) -> dict[str, Any]:
+    changed = [one for one in trials if one.before != one.after]
+    largest = sorted(changed, key=lambda one: (-abs(one.after - one.before), one.order_id))[:_SHOWN]
+    preview = OrdersPreview(
+        count=len(trials),
+        changed=len(changed),
+        points_before=sum(one.before for one in trials),
+        points_after=sum(one.after for one in trials),
+        changes=[
+            OrderChange(
+                order_id=one.order_id, customer_id=one.customer_id, points_before=one.before, points_after=one.after
+            )
+            for one in largest
+        ],
+    )
+    return preview.model_dump(mode="json")
+
+
+def _by_member(trials: list[order_trial.Trial]) -> dict[str, int]:
+    """How many points more or less, by member and by the order's lot."""
+    found: Counter[str] = Counter()
+    for one in trials:
+        if one.customer_id is not None and one.after != one.before:
+            found[one.customer_id] += one.after - one.before
+            found[f"{one.customer_id}\x1forder:{one.order_id}"] += one.after - one.before
+    return dict(found)
+
+
+def _tiers_preview(moves: Mapping[str, int]) -> dict[str, Any]:
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
+    listed = []
+    for name, count in sorted(moves.items()):
+        old, new = name.split(">", 1)
+        before[old or "none"] += count
+        after[new or "none"] += count
+        if old != new:
+            listed.append({"from": old or None, "to": new or None, "members": count})
+    return {
+        "members": sum(moves.values()),
+        "moved": sum(one["members"] for one in listed),
+        "moves": listed,
+        "before": dict(before),
+        "after": dict(after),
+    }
+
+
+def _renamed(result: dict[str, Any]) -> dict[str, Any]:
+    tiers = result["tiers"]
+    moves = [TierMove(before=one["from"], after=one["to"], members=one["members"]) for one in tiers["moves"]]
+    return {
+        "orders": OrdersPreview.model_validate(result["orders"]),
+        "tiers": TiersPreview(**{**tiers, "moves": moves}),
+    }
+
+
+def _request(program: Program, orders: int) -> dict[str, Any]:
+    return {"program": program.model_dump(mode="json"), "orders": orders}
