@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import asyncpg
 import msgspec
@@ -63,31 +64,64 @@ class Health:
         for check in self.definition.ready:
             await check(self.runtime)
 
-    async def lags(self) -> dict[str, int]:
-        """What has been accepted and not had its effect: records, outbox rows, due timers, the service's own."""
-        lags = {
-            f"log:{topic}": lag
-            for topic, lag in (await consumer.lag(self.runtime, self.definition.subscriptions)).items()
-        }
+    async def caught_up(self) -> None:
+        """Wait at most a second for all that was accepted before the call; raise ``NotCaughtUp`` with what is left.
+
+        In the order in which effects follow each other: records of the log, due timers, the service's own work, the
+        outbox. Each step's target is taken when the step before has been reached: what arrives meanwhile is not
+        waited for.
+        """
+        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
+        try:
+            for lag in (await self._log_lag(), self._timers_lag, self._own_lag, self._outbox_lag()):
+                await _until_none(lag, deadline)
+        except (LogUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise NotCaughtUp(f"cannot tell: {type(error).__name__}") from error
+
+    async def _log_lag(self) -> "_Lag":
+        topics = [subscription.topic for subscription in self.definition.subscriptions]
+        ends = await self.runtime.log.end_offsets(topics) if topics else {}
+
+        async def lag() -> dict[str, int]:
+            done = await self.runtime.log.committed(self.runtime.name, topics) if topics else {}
+            behind = dict.fromkeys((f"log:{topic}" for topic in topics), 0)
+            for place, end in ends.items():
+                behind[f"log:{place.topic}"] += max(0, end - done.get(place, 0))
+            return behind
+
+        return lag
+
+    async def _timers_lag(self) -> dict[str, int]:
+        return {"timers": await timers.due(self.runtime, list(self.definition.timers))}
+
+    async def _own_lag(self) -> dict[str, int]:
+        lags: dict[str, int] = {}
         for check in self.definition.idle:
             lags.update(await check(self.runtime))
-        lags["timers"] = await timers.due(self.runtime, list(self.definition.timers))
-        lags["outbox"] = await outbox.pending(self.runtime)
-        return {name: lag for name, lag in lags.items() if lag}
+        return lags
 
-    async def caught_up(self) -> None:
-        """Wait at most a second for all lags to be nothing; raise ``NotCaughtUp`` with what is left."""
-        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
-        while True:
-            try:
-                lags = await self.lags()
-            except (LogUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                raise NotCaughtUp(f"cannot tell: {error}") from error
-            if not lags:
-                return
-            if asyncio.get_running_loop().time() > deadline:
-                raise NotCaughtUp(extra={"lags": lags})
-            await asyncio.sleep(_PAUSE)
+    def _outbox_lag(self) -> "_Lag":
+        newest: list[int] = []
+
+        async def lag() -> dict[str, int]:
+            if not newest:
+                newest.append(await outbox.newest(self.runtime))
+            return {"outbox": await outbox.pending(self.runtime, upto=newest[0])}
+
+        return lag
+
+
+_Lag: TypeAlias = Callable[[], Awaitable[dict[str, int]]]
+
+
+async def _until_none(lag: _Lag, deadline: float) -> None:
+    while True:
+        left = {name: count for name, count in (await lag()).items() if count}
+        if not left:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise NotCaughtUp(extra={"lags": left})
+        await asyncio.sleep(_PAUSE)
 
 
 @router.get("/livez")

@@ -32,7 +32,13 @@ async def add(tx: Connection, events: Sequence[OutgoingEvent]) -> None:
     )
 
 
-async def pending(runtime: Runtime) -> int:
-    """How many committed events have not been acknowledged by the log; those that it refused for good do not count."""
+async def pending(runtime: Runtime, *, upto: int | None = None) -> int:
+    """How many committed events (up to an id) the log has not acknowledged; those that it refused do not count."""
     async with runtime.db.work() as tx:
-        return int(await tx.fetchval("select count(*) from outbox"))
+        return int(await tx.fetchval("select count(*) from outbox where $1::bigint is null or id <= $1", upto))
+
+
+async def newest(runtime: Runtime) -> int:
+    """The highest id in the outbox now; 0 when it is empty."""
+    async with runtime.db.work() as tx:
+        return int(await tx.fetchval("select coalesce(max(id), 0) from outbox"))
