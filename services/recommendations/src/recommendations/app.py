@@ -10,9 +10,12 @@ from comeback_kit.health import NotReady
 from comeback_kit.log.port import EventLog, TopicSpec
 from comeback_kit.runtime import Clock, Runtime
 from comeback_kit.service import ServiceDefinition, create_service_app
-from recommendations.consumers import SUBSCRIPTIONS
+from comeback_kit.settings import ServiceSettings
+from recommendations import followups
+from recommendations.consumers import SUBSCRIPTIONS, TIMERS
+from recommendations.journal import Journal
 from recommendations.memory.shops import Shops
-from recommendations.routes import baskets, customers, orders, placements, products
+from recommendations.routes import attribution, baskets, customers, orders, placements, products
 from recommendations.service_state import ServiceState, set_state, state_of
 from recommendations.settings import Settings
 
@@ -25,16 +28,20 @@ def _topics() -> list[TopicSpec]:
     return [TopicSpec(one.name, one.partitions, one.retention, one.compacted) for one in wanted]
 
 
+def _holds_memory(settings: ServiceSettings) -> bool:
+    """Reads are answered from memory, and what follows from orders is planned by it."""
+    return bool(settings.roles & {"api", "timers"})
+
+
 async def _rebuilt(runtime: Runtime) -> None:
-    progress = state_of(runtime).shops.rebuilding() if "api" in runtime.settings.roles else None
+    progress = state_of(runtime).shops.rebuilding() if _holds_memory(runtime.settings) else None
     if progress is not None:
         raise NotReady(f"rebuilding from the database: {progress}")
 
 
 async def _following(runtime: Runtime) -> Mapping[str, int]:
-    if "api" not in runtime.settings.roles:
-        return {}
-    return {"memory": await state_of(runtime).shops.behind()}
+    memory = await state_of(runtime).shops.behind() if _holds_memory(runtime.settings) else 0
+    return {"memory": memory, "followups": await followups.behind(runtime)}
 
 
 def create_app(settings: Settings | None = None, *, log: EventLog | None = None, clock: Clock | None = None) -> FastAPI:
@@ -43,22 +50,31 @@ def create_app(settings: Settings | None = None, *, log: EventLog | None = None,
 
     @contextlib.asynccontextmanager
     async def opening(runtime: Runtime) -> AsyncIterator[None]:
-        state = ServiceState(chosen, Shops(runtime, chosen))
+        state = ServiceState(chosen, Shops(runtime, chosen), Journal(runtime))
         set_state(runtime, state)
-        if "api" not in chosen.roles:
-            yield
-            return
-        async with state.shops.running():
+        async with contextlib.AsyncExitStack() as stack:
+            if _holds_memory(chosen):
+                await stack.enter_async_context(state.shops.running())
+                await stack.enter_async_context(state.journal.running())
             yield
 
     definition = ServiceDefinition(
         name=NAME,
         title="Comeback recommendations",
         description="What to offer next: for a product, a basket, an order and a customer, with the evidence.",
-        routers=(products.router, orders.router, baskets.router, customers.router, placements.router),
+        routers=(
+            products.router,
+            orders.router,
+            baskets.router,
+            customers.router,
+            placements.router,
+            attribution.router,
+        ),
         topics=_topics(),
         subscriptions=SUBSCRIPTIONS,
+        timers=TIMERS,
         opening=(opening,),
+        background=(followups.running,),
         idle=(_following,),
         ready=(_rebuilt,),
     )

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from comeback_kit.runtime import Runtime
 from recommendations import people, placing, wording
 from recommendations.engine.cycles import DAY, Cycle
-from recommendations.engine.personal import own_orders
 from recommendations.engine.question import Kind, Question, Suggestion
-from recommendations.engine.replenishing import own_cycles
 from recommendations.engine.suggest import suggest
 from recommendations.errors import PlacementUnknown
+from recommendations.journal import Given
 from recommendations.memory.shop import ShopMemory
 from recommendations.placement_document import Settings
 from recommendations.placing import Chosen
-from recommendations.schemas import CycleAnswer, ItemAnswer, ReasonAnswer, RecommendationsAnswer
+from recommendations.replenishment import cycles_of
+from recommendations.schemas import CycleAnswer, CycleList, ItemAnswer, ReasonAnswer, RecommendationsAnswer
 from recommendations.service_state import state_of
 
 PLAIN = Settings()
@@ -50,14 +50,42 @@ async def answer(runtime: Runtime, shop_id: str, call: Call, now: datetime) -> R
     chosen = _chosen(shop, call)
     question = _question(shop, call, chosen.settings, disliked, now)
     found = suggest(shop.engine, question)
+    rec_id = f"rec_{secrets.token_urlsafe(15)}"
+    state_of(runtime).journal.add(
+        Given(
+            shop_id=shop_id,
+            rec_id=rec_id,
+            kind=question.kind,
+            placement_id=call.placement_id,
+            experiment_id=chosen.experiment_id,
+            variant=chosen.variant,
+            customer_id=call.customer_id,
+            product_ids=[one.product_id for one in found],
+            sources=[one.source for one in found],
+            at=now,
+        )
+    )
     return RecommendationsAnswer(
-        rec_id=f"rec_{secrets.token_urlsafe(15)}",
+        rec_id=rec_id,
         as_of=shop.as_of(now),
         items=_items(shop, question, found),
         placement=call.placement_id,
         variant=chosen.variant,
         fallback=_fallback(question, found),
     )
+
+
+async def cycles(runtime: Runtime, shop_id: str, customer_id: str, now: datetime) -> CycleList:
+    """Every product that comes back to a customer, but for those that were dropped long ago."""
+    shop = await state_of(runtime).shops.get(shop_id)
+    async with runtime.db.request(shop_id) as tx:
+        account, disliked = await people.tastes(tx, shop_id, customer_id)
+    found = [
+        cycle_answer(product_id, cycle, now.timestamp())
+        for product_id, cycle in cycles_of(shop, account).items()
+        if cycle.state(now.timestamp()) != "dropped" and product_id not in disliked
+    ]
+    return CycleList(items=sorted(found, key=lambda one: (one.due_at, one.product_id)))
 
 
 def _chosen(shop: ShopMemory, call: Call) -> Chosen:
@@ -95,12 +123,10 @@ def _fallback(question: Question, found: Sequence[Suggestion]) -> str | None:
 
 
 def _items(shop: ShopMemory, question: Question, found: Sequence[Suggestion]) -> list[ItemAnswer]:
-    cycles: dict[int, Cycle] = {}
-    if any(one.source == "replenishment" for one in found):
-        own = own_orders(shop.engine, question.customer_id)
-        lifetimes = shop.catalog.lifetimes(own.products.tolist())
-        cycles = own_cycles(shop.engine, own, shop.product_gaps, lifetimes)
-    return [_item(shop, one, cycles.get(one.row), question) for one in found]
+    known: dict[str, Cycle] = {}
+    if question.customer_id is not None and any(one.source == "replenishment" for one in found):
+        known = cycles_of(shop, question.customer_id)
+    return [_item(shop, one, known.get(one.product_id), question) for one in found]
 
 
 def _item(shop: ShopMemory, one: Suggestion, cycle: Cycle | None, question: Question) -> ItemAnswer:

@@ -11,7 +11,7 @@ from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
-from recommendations import changes, order_lines, order_store, people
+from recommendations import belongings, changes, order_lines, order_store, people
 from recommendations.changes import Changes
 from recommendations.people import CustomerKey
 from recommendations.service_state import state_of
@@ -66,6 +66,7 @@ async def _join(tx: Connection, source: CustomerKey, into: str, sequence: Change
     for row in rows.values():
         row.customer_id, row.seq = root, sequence.next(shop_id)
     await order_store.write(tx, rows)
+    await belongings.move(tx, shop_id, from_root, root)
 
 
 async def _erase(tx: Connection, event: Event, sequence: Changes) -> None:
@@ -81,6 +82,8 @@ async def _erase(tx: Connection, event: Event, sequence: Changes) -> None:
         row.state, row.customer_id = order_lines.without_customer(row.state), None
         row.seq = None if row.seq is None else sequence.next(event.shopid)
     await order_store.write(tx, forgotten)
+    bought = {product for row in rows.values() for product in order_lines.all_products(row.state)}
+    await belongings.forget(tx, event.shopid, ids, sorted(bought))
     await tx.execute("delete from aliases where shop_id = $1 and into_id = $2", event.shopid, account)
     for customer_id in ids:
         await idempotency.forget(tx, event.shopid, customer_id)

@@ -9,31 +9,28 @@ from comeback_contracts.order_merge import OrderState
 from comeback_contracts.remaining import refunds_of, remaining
 
 
-def products_left(state: OrderState) -> list[str]:
-    """The distinct products that were bought and kept, in line order.
+def products_left(state: OrderState) -> dict[str, int]:
+    """The products that were bought and kept, in line order, with the money that is left of each, in minor units.
 
     Nothing of a test, of a cancelled or voided order, or of one that is wholly refunded. A line goes with its last
-    piece or its last cent; money refunded without lines takes a product only when nothing of it is left.
+    piece or its last cent.
     """
     if (
         state.get("is_test")
         or state.get("state") == "cancelled"
         or state.get("payment_state") in ("voided", "refunded")
     ):
-        return []
+        return {}
     lines = state.get("lines") or ()
     refunds = refunds_of(state)
-    if not refunds:
-        return list(dict.fromkeys(line["product_id"] for line in lines if _is_goods(line)))
-    if 0 < state.get("total", 0) <= sum(refund.get("amount") or 0 for refund in refunds):
-        return []
+    if refunds and 0 < state.get("total", 0) <= sum(refund.get("amount") or 0 for refund in refunds):
+        return {}
     left = remaining(state)
-    kept = (
-        line["product_id"]
-        for line, amount, quantity in zip(lines, left.amounts, left.quantities, strict=True)
-        if _is_goods(line) and quantity > 0 and (amount > 0 or line["total"] == 0)
-    )
-    return list(dict.fromkeys(kept))
+    kept: dict[str, int] = {}
+    for line, amount, quantity in zip(lines, left.amounts, left.quantities, strict=True):
+        if line.get("product_id") and quantity > 0 and (amount > 0 or line["total"] == 0):
+            kept[line["product_id"]] = kept.get(line["product_id"], 0) + amount
+    return kept
 
 
 def all_products(state: OrderState) -> list[str]:
@@ -58,5 +55,15 @@ def without_customer(state: OrderState) -> OrderState:
     return {name: value for name, value in state.items() if name != "customer"}
 
 
-def _is_goods(line: Mapping[str, Any]) -> bool:
-    return bool(line.get("product_id")) and line["quantity"] > 0
+def given_back(state: OrderState) -> list[str]:
+    """The products that were kept once and came back, wholly: by refunds, not because the order was cancelled."""
+    if state.get("is_test") or state.get("state") == "cancelled" or not refunds_of(state):
+        return []
+    left = products_left(state)
+    return [product_id for product_id in all_products(state) if product_id not in left]
+
+
+def cited(state: OrderState) -> str | None:
+    """The answer that the shop says led to the order: `rec_id` in the order's attributes."""
+    rec_id = (state.get("attributes") or {}).get("rec_id")
+    return rec_id if isinstance(rec_id, str) else None

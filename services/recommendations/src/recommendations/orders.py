@@ -1,4 +1,4 @@
-"""What a batch of the orders topic does: each order's state is merged, and what the engine takes from it is renewed."""
+"""What a batch of the orders topic does: each order's state is merged, and what others take from it is renewed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -56,15 +56,15 @@ def _merged(stored: OrderRow | None, news: OrderState) -> OrderState:
 def _renewed(
     merged: Mapping[OrderKey, OrderState], stored: Mapping[OrderKey, OrderRow], known: People, sequence: Changes
 ) -> dict[OrderKey, OrderRow]:
-    """The rows that are to be written: those whose state changed, numbered where the engine sees a difference."""
+    """The rows that are to be written: those whose state changed, numbered where followers see a difference."""
     rows = {}
     for key, state in merged.items():
         before = stored.get(key)
         row = row_of(key[0], state, known)
-        if before is not None and row.state == before.state and row.same_for_engine(before):
+        if before is not None and row.state == before.state and row.same_to_followers(before):
             continue
         if order_merge.has_snapshot(state):
-            same = before is not None and before.seq is not None and row.same_for_engine(before)
+            same = before is not None and before.seq is not None and row.same_to_followers(before)
             row.seq = before.seq if same and before is not None else sequence.next(key[0])
         rows[key] = row
     return rows
@@ -76,7 +76,7 @@ def row_of(shop_id: str, state: OrderState, known: People) -> OrderRow:
     named = order_lines.customer_of(state)
     customer = _customer(shop_id, named, placed_at, known)
     kept = state if customer is not None or named is None else order_lines.without_customer(state)
-    left = order_lines.products_left(state) if order_merge.has_snapshot(state) else []
+    left = order_lines.products_left(state) if order_merge.has_snapshot(state) else {}
     return OrderRow(kept, customer, left, placed_at, None)
 
 

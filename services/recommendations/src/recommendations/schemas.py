@@ -56,6 +56,12 @@ class CycleAnswer(Answer):
     window_until: datetime
 
 
+class CycleList(Answer):
+    """The cycles of one customer, the next due one first."""
+
+    items: list[CycleAnswer]
+
+
 class ItemAnswer(Answer):
     """One product to offer. A higher score stands earlier within one source; sources are not comparable."""
 

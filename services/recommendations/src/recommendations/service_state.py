@@ -1,8 +1,10 @@
 """What a running recommendations service has beside the kit's runtime."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from comeback_kit.runtime import Runtime
+from recommendations.journal import Journal
 from recommendations.memory.shops import Shops
 from recommendations.settings import Settings
 
@@ -11,14 +13,17 @@ _KEY = "recommendations"
 
 @dataclass
 class ServiceState:
-    """One process's settings and shops in memory."""
+    """One process's settings, shops in memory and journal, and the bell of who follows up on orders."""
 
     settings: Settings
     shops: Shops
+    journal: Journal
+    followups_wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake_follower(self) -> None:
-        """Say that the running transaction may leave changes that the shops in memory are to take."""
+        """Say that the running transaction may leave changes that others follow."""
         self.shops.wake()
+        self.followups_wanted.set()
 
 
 def set_state(runtime: Runtime, state: ServiceState) -> None:

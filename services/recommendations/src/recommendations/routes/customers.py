@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from comeback_kit.http import Caller, CustomerId, Id, Now, RuntimeDep, requires
-from recommendations.asking import answer
+from recommendations.asking import answer, cycles
 from recommendations.routes.options import OptionsDep
-from recommendations.schemas import CustomerKind, RecommendationsAnswer
+from recommendations.schemas import CustomerKind, CycleList, RecommendationsAnswer
 
 router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
 
@@ -20,6 +20,12 @@ async def for_customer(
 ) -> RecommendationsAnswer:
     """What to offer a customer. Never 404: an unknown one gets `trending`."""
     return await answer(runtime, caller.shop_id, options.call("for_you", kind, customer_id=customer_id), now)
+
+
+@router.get("/customers/{customer_id}/replenishment", dependencies=[requires("recommendations:read")])
+async def replenishment_of(customer_id: Id, runtime: RuntimeDep, caller: Caller, now: Now) -> CycleList:
+    """When the customer needs each product again, the next one first; empty where nobody can tell."""
+    return await cycles(runtime, caller.shop_id, customer_id, now)
 
 
 @router.get("/me")

@@ -1,0 +1,152 @@
+"""What a customer is not to be offered again: rated badly, or given back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from comeback_kit.consumer import Context
+from comeback_kit.db import Connection
+from comeback_kit.events import Event
+from recommendations import order_lines, people
+from recommendations.order_store import OrderRow
+
+RATED, REFUNDED = "rated", "refunded"
+BAD_UPTO = 2.0  # of 5
+_RATING_KINDS = ("review", "rating", "product_rating", "product_review")
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A customer's say on a product, 1 to 5."""
+
+    shop_id: str
+    customer_id: str
+    product_id: str
+    stars: float
+    at: datetime
+
+
+class ReviewData(msgspec.Struct, frozen=True):
+    """``review.published``."""
+
+    product_id: str
+    customer_id: str
+    rating: float
+
+
+class AnswerData(msgspec.Struct, frozen=True):
+    """``survey.answered``: an answer that names a product and rates it."""
+
+    customer_id: str
+    answers: dict[str, Any] | None = None
+
+
+class ActivityData(msgspec.Struct, frozen=True):
+    """``activity.recorded`` of a shop's own review system."""
+
+    customer_id: str
+    kind: str
+    product_id: str | None = None
+    attributes: dict[str, Any] | None = None
+
+
+async def take_ratings(tx: Connection, events: Sequence[Event], context: Context) -> None:
+    """Apply what a batch of feedback or activity says of products; a customer's latest rating of a product holds."""
+    del context
+    latest: dict[tuple[str, str, str], Rating] = {}
+    for event in events:
+        for rating in ratings_of(event):
+            key = (rating.shop_id, rating.customer_id, rating.product_id)
+            if key not in latest or latest[key].at <= rating.at:
+                latest[key] = rating
+    if not latest:
+        return
+    known = await people.look_up(tx, {(rating.shop_id, rating.customer_id) for rating in latest.values()})
+    said = {
+        (one.shop_id, known.account(one.shop_id, one.customer_id), one.product_id): one
+        for one in latest.values()
+        if not known.is_erased(one.shop_id, one.customer_id, one.at)
+    }
+    await _store(tx, {key: one.at for key, one in said.items() if one.stars <= BAD_UPTO}, RATED)
+    await _forgive(tx, {key: one.at for key, one in said.items() if one.stars > BAD_UPTO}, RATED)
+
+
+def ratings_of(event: Event) -> list[Rating]:
+    """What one event says of products; most say nothing."""
+    if event.type == "review.published":
+        review = event.view(ReviewData)
+        return _rating(event, review.customer_id, review.product_id, review.rating)
+    if event.type == "survey.answered":
+        answer = event.view(AnswerData)
+        said = answer.answers or {}
+        found = _rating(event, answer.customer_id, said.get("product_id"), said.get("rating"))
+        for name, value in said.items():
+            if name.startswith("product:"):
+                found += _rating(event, answer.customer_id, name.removeprefix("product:"), value)
+        return found
+    if event.type == "activity.recorded":
+        activity = event.view(ActivityData)
+        if activity.kind in _RATING_KINDS:
+            return _rating(event, activity.customer_id, activity.product_id, (activity.attributes or {}).get("rating"))
+    return []
+
+
+async def from_refunds(tx: Connection, shop_id: str, orders: Mapping[str, OrderRow]) -> None:
+    """A product that came back is not offered to that customer, until it is bought once more and kept."""
+    back: dict[tuple[str, str, str], datetime] = {}
+    kept: dict[tuple[str, str, str], datetime] = {}
+    for row in orders.values():
+        if row.customer_id is None or row.placed_at is None:
+            continue
+        for product_id in order_lines.given_back(row.state):
+            key = (shop_id, row.customer_id, product_id)
+            back[key] = max(row.placed_at, back.get(key, row.placed_at))
+        for product_id in row.left:
+            key = (shop_id, row.customer_id, product_id)
+            kept[key] = max(row.placed_at, kept.get(key, row.placed_at))
+    await _store(tx, back, REFUNDED)
+    await _forgive(tx, kept, REFUNDED)
+
+
+def _rating(event: Event, customer_id: str, product_id: object, stars: object) -> list[Rating]:
+    if not isinstance(product_id, str) or isinstance(stars, bool) or not isinstance(stars, int | float):
+        return []
+    return [Rating(event.shopid, customer_id, product_id, float(stars), event.at)]
+
+
+async def _store(tx: Connection, dislikes: Mapping[tuple[str, str, str], datetime], reason: str) -> None:
+    keys = sorted(dislikes)
+    if keys:
+        await tx.execute(
+            """insert into dislikes (shop_id, customer_id, product_id, reason, at)
+               select w.shop_id, w.customer_id, w.product_id, $5, w.at
+               from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+                 as w(shop_id, customer_id, product_id, at)
+               on conflict (shop_id, customer_id, product_id, reason)
+               do update set at = greatest(dislikes.at, excluded.at)""",
+            [key[0] for key in keys],
+            [key[1] for key in keys],
+            [key[2] for key in keys],
+            [dislikes[key] for key in keys],
+            reason,
+        )
+
+
+async def _forgive(tx: Connection, since: Mapping[tuple[str, str, str], datetime], reason: str) -> None:
+    """Drop dislikes that are older than what was said or bought since."""
+    if since:
+        await tx.execute(
+            """delete from dislikes d
+               using unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+                 as w(shop_id, customer_id, product_id, at)
+               where d.shop_id = w.shop_id and d.customer_id = w.customer_id and d.product_id = w.product_id
+                 and d.reason = $5 and d.at < w.at""",
+            [key[0] for key in since],
+            [key[1] for key in since],
+            [key[2] for key in since],
+            list(since.values()),
+            reason,
+        )
