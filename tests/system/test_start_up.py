@@ -57,7 +57,10 @@ def _run(call: str) -> str:
     return done.stdout
 
 
-async def test_the_data_folder_holds_the_pid_and_private_keys(fresh: ComebackProcess) -> None:
+async def test_the_data_folder_holds_pid_keys_and_data_and_a_restart_finds_them(
+    fresh: ComebackProcess, new_id: str
+) -> None:
+    story = OrderStory(f"{new_id}-1")
     process = fresh.spawn()
     await asyncio.to_thread(fresh.wait_until_up)
     assert (fresh.data_dir / "comeback.pid").read_text() == str(process.pid)
@@ -65,10 +68,16 @@ async def test_the_data_folder_holds_the_pid_and_private_keys(fresh: ComebackPro
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
     first = json.loads(keys.read_text())
     assert first["shop_key"] in fresh.banner
-    assert await asyncio.to_thread(fresh.terminate) == 0
+    async with shop_of(fresh.base_url, _key(fresh)) as shop:
+        await shop.accept(story.paid())
+    assert await asyncio.to_thread(fresh.interrupt) == 0, fresh.errors
+    assert not (fresh.data_dir / "comeback.pid").exists()
     await asyncio.to_thread(fresh.start)
     assert json.loads(keys.read_text()) == first
     assert first["shop_key"] in fresh.banner
+    async with shop_of(fresh.base_url, _key(fresh)) as shop:
+        await shop.caught_up()
+        assert (await shop.member(story.customer))["balance"] == POINTS_PAID
 
 
 async def test_a_second_start_on_the_same_folder_is_refused(fresh: ComebackProcess) -> None:
