@@ -1,6 +1,8 @@
 """A member under lock, with the lots that were read and everything that one transaction changes about them."""
 
+from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 import asyncpg
@@ -31,6 +33,9 @@ LOT_COLUMNS: Final = (
     "available_at",
     "expires_at",
 )
+
+
+_values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*LOT_COLUMNS)
 
 
 class LotRow:
@@ -108,7 +113,7 @@ class LotRow:
 
     def values(self) -> tuple[Any, ...]:
         """The row, in the order of ``LOT_COLUMNS``."""
-        return tuple([getattr(self, column) for column in LOT_COLUMNS])
+        return _values(self)
 
 
 class Book:
@@ -128,6 +133,7 @@ class Book:
         "due_at",
         "erased_at",
         "held",
+        "key",
         "lifetime_earned",
         "lifetime_orders",
         "lifetime_spend",
@@ -146,6 +152,7 @@ class Book:
     def __init__(self, row: asyncpg.Record) -> None:
         self.shop_id: str = row["shop_id"]
         self.customer_id: str = row["customer_id"]
+        self.key: Key = (self.shop_id, self.customer_id)
         self.seq: int = row["seq"]
         self.balance: int = row["balance"]
         self.pending: int = row["pending"]
@@ -166,11 +173,6 @@ class Book:
         self.tags: tuple[str, ...] = ()
         self.score = 0
         self.changed = False
-
-    @property
-    def key(self) -> Key:
-        """(shop_id, customer_id)"""
-        return self.shop_id, self.customer_id
 
     @property
     def deficit(self) -> int:

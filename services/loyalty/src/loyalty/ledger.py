@@ -256,6 +256,7 @@ class Ledger:
                 memo.actor,
                 SEPARATOR.join(memo.rule_ids) if memo.rule_ids else None,
                 memo.expires_at,
+                self.now,
             )
         )
         return line + 1

@@ -26,12 +26,7 @@ _PEEK: Final = f"select {_COLUMNS} from orders o where shop_id = $1 and order_id
 _WRITE: Final = """
 insert into orders as o (shop_id, order_id, revision, state, customer_id, program_version, kept, usage, settled, amount,
   waiting, placed_at, former)
-select u.shop_id, u.order_id, u.revision, u.state, u.customer_id, u.program_version, u.kept, u.usage, u.settled,
-  u.amount, u.waiting, u.placed_at, coalesce(string_to_array(u.former, e'\\x1f'), '{}')
-from unnest($1::text[], $2::text[], $3::int[], $4::bytea[], $5::text[], $6::int[], $7::text[], $8::text[], $9::bigint[],
-  $10::bigint[], $11::bool[], $12::timestamptz[], $13::text[])
-  u(shop_id, order_id, revision, state, customer_id, program_version, kept, usage, settled, amount, waiting, placed_at,
-    former)
+select * from unnest($1::order_write[])
 on conflict (shop_id, order_id) do update set revision = excluded.revision, state = excluded.state,
   customer_id = excluded.customer_id, program_version = excluded.program_version, kept = excluded.kept,
   usage = excluded.usage, settled = excluded.settled, amount = excluded.amount, waiting = excluded.waiting,
@@ -171,7 +166,7 @@ async def write(tx: Connection, orders: Iterable[OrderRow]) -> None:
     rows = sorted((_values(order) for order in orders), key=lambda row: (row[0], row[1]))
     if not rows:
         return
-    status = await tx.execute(_WRITE, *[list(column) for column in zip(*rows, strict=True)])
+    status = await tx.execute(_WRITE, rows)
     if int(status.rsplit(" ", 1)[1]) != len(rows):
         raise TransientError("an order was written by another process at the same time")
 
@@ -190,5 +185,5 @@ def _values(order: OrderRow) -> tuple[Any, ...]:
         order.amount,
         order.waiting,
         placed_at(order.state) if order.state and order.has_snapshot else None,
-        "\x1f".join(order.former) if order.former else None,
+        order.former,
     )

@@ -27,7 +27,8 @@ group by l.shop_id, l.customer_id"""
 
 async def read_scores(tx: Connection, shops: dict[str, Shop], books: Iterable[Book], at: datetime) -> None:
     """Set what the members' tiers count in the window at ``at``; one statement, none where no window needs it."""
-    await read_scores_at(tx, shops, {book.key: (book, at) for book in books})
+    if any(_is_windowed(shop) for shop in shops.values()):
+        await read_scores_at(tx, shops, {book.key: (book, at) for book in books})
 
 
 async def read_scores_at(tx: Connection, shops: dict[str, Shop], books: Mapping[Key, tuple[Book, datetime]]) -> None:
