@@ -100,10 +100,10 @@ async def _profiles(admin: Administration) -> dict[str, shops.Profile]:
         return {saved.profile.shop_id: saved.profile for saved in await shops.list_profiles(tx)}
 
 
-def _commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # see kit
-    shops_parser = commands.add_parser("shops", help="create, change, list shops")
+def commands(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # see kit
+    shops_parser = actions.add_parser("shops", help="create, change, list shops")
     _add_shops(shops_parser.add_subparsers(dest="action", required=True))
-    keys_parser = commands.add_parser("keys", help="create, revoke, list keys")
+    keys_parser = actions.add_parser("keys", help="create, revoke, list keys")
     _add_keys(keys_parser.add_subparsers(dest="action", required=True))
 
 
@@ -135,4 +135,4 @@ def _add_keys(actions: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(NAME, Settings, create_app, _commands))
+    sys.exit(main(NAME, Settings, create_app, commands))

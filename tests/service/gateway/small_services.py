@@ -71,9 +71,11 @@ def small_service(name: str, behaviour: Behaviour | None = None) -> FastAPI:
 
 
 def _add_echo(app: FastAPI, name: str, is_as: Behaviour) -> None:
-    @app.api_route(f"/v1/{name}/echo/{{rest:path}}", methods=["GET", "POST", "PUT", "DELETE"])
-    @app.api_route(f"/v1/{name}/me", methods=["GET", "POST"])
-    @app.api_route(f"/v1/{name}/me/{{rest:path}}", methods=["GET", "POST"])
+    hidden = {"methods": ["GET", "POST", "PUT", "DELETE"], "include_in_schema": False}
+
+    @app.api_route(f"/v1/{name}/echo/{{rest:path}}", **hidden)
+    @app.api_route(f"/v1/{name}/me/{{rest:path}}", **hidden)
+    @app.get(f"/v1/{name}/me")
     async def echo(request: Request, rest: str = "") -> Any:
         is_as.asked += 1
         caller = principal_of(request)

@@ -28,7 +28,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 def served(app: FastAPI) -> Iterator[str]:
     """An app behind a real uvicorn, in a thread of its own."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", access_log=False, ws="none"))
+    config = uvicorn.Config(
+        app, port=port, log_level="critical", access_log=False, ws="none", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 10
