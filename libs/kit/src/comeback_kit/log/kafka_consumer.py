@@ -81,7 +81,6 @@ class KafkaConsumer:
         consumer = await self._ready(timeout)
         if consumer is None:
             return []
-        generation = self._generation
         try:
             async with asyncio.timeout(timeout + 0.5):  # aiokafka waits for a rebalance without a limit
                 batches = await consumer.getmany(timeout_ms=int(timeout * 1000), max_records=max_records)
@@ -91,8 +90,8 @@ class KafkaConsumer:
             logger.warning("group %s cannot read: %s", self._group, type(error).__name__)
             await self._rebuild()
             return []
-        if generation != self._generation:
-            return []  # a rebalance went through meanwhile: these will be read again by whoever has them now
+        # What comes is of the present assignment, also when a rebalance went through while this waited: aiokafka hands
+        # nothing out from the moment before the revoke hook until the new assignment stands.
         if batches:
             self._watchdog.moved()
         elif await self._watchdog.stands_still(consumer):
