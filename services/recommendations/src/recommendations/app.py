@@ -12,10 +12,11 @@ from comeback_kit.runtime import Clock, Runtime
 from comeback_kit.service import ServiceDefinition, create_service_app
 from comeback_kit.settings import ServiceSettings
 from recommendations import followups
+from recommendations.backtest import jobs
 from recommendations.consumers import SUBSCRIPTIONS, TIMERS
 from recommendations.journal import Journal
 from recommendations.memory.shops import Shops
-from recommendations.routes import attribution, baskets, customers, orders, placements, products
+from recommendations.routes import attribution, backtests, baskets, customers, orders, placements, products
 from recommendations.service_state import ServiceState, set_state, state_of
 from recommendations.settings import Settings
 
@@ -69,12 +70,13 @@ def create_app(settings: Settings | None = None, *, log: EventLog | None = None,
             customers.router,
             placements.router,
             attribution.router,
+            backtests.router,
         ),
         topics=_topics(),
         subscriptions=SUBSCRIPTIONS,
         timers=TIMERS,
         opening=(opening,),
-        background=(followups.running,),
+        background=(followups.running, jobs.running),
         idle=(_following,),
         ready=(_rebuilt,),
     )

@@ -13,12 +13,13 @@ _KEY = "recommendations"
 
 @dataclass
 class ServiceState:
-    """One process's settings, shops in memory and journal, and the bell of who follows up on orders."""
+    """One process's settings, shops in memory and journal, and the bells of its workers."""
 
     settings: Settings
     shops: Shops
     journal: Journal
     followups_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    backtests_wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake_follower(self) -> None:
         """Say that the running transaction may leave changes that others follow."""
