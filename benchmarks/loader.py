@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import httptools
 
@@ -35,9 +36,8 @@ class _Connection(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-        transport.write(self._make())
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's own class is no subclass of it
+        self._transport.write(self._make())
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -73,6 +73,8 @@ async def load(port: int, make: MakeRequest, *, seconds: float, connections: int
     await asyncio.sleep(seconds)
     loaded.seconds = time.perf_counter() - started
     counted = loaded.answers
+    if not counted:
+        raise RuntimeError("no answer came")
     stop.set()
     await asyncio.wait([protocol.done for protocol in protocols], timeout=5)
     if loaded.bad:
