@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from comeback_contracts import topics
@@ -15,6 +16,7 @@ from comeback_kit.log.port import TopicSpec
 from comeback_kit.log.postgres import PostgresLog
 from notifications.dispatch import Dispatcher
 from notifications.service_state import state_of
+from notifications.transport import Outgoing, Verdict
 from tests.service.notifications.smtp_server import DROP, HANG, Inbox, smtp_server
 from tests.service.notifications.world import World, customer, order
 from tests.service.notifications.world import world as run
@@ -142,6 +144,64 @@ async def test_a_dispatcher_that_stops_gives_back_what_it_has_not_sent(mailing: 
     assert len(inbox.ids()) == len(set(inbox.ids())) == 60
     left = await mailing.rows("select 1 from messages where state <> 'sent' or claim is not null")
     assert left == []
+
+
+async def test_a_message_that_cannot_be_composed_fails_alone(mailing: World, inbox: Inbox) -> None:
+    await mailing.tell(order("broken", "c2"), order("whole"))
+    fields = {"email": ["eve@example.com", "2026-01-01T00:00:00.000000Z"], "first_name": [5, "2026"]}
+    async with mailing.service.runtime.db.work() as tx:
+        await tx.execute("update customers set fields = $1, email = 'x' where customer_id = 'c2'", fields)
+        await tx.execute("update messages set state = 'sending', next_at = now() where order_id = 'broken'")
+    await mailing.tell(customer())
+    states = {one["order_id"]: (one["state"], one["reason"]) for one in await mailing.messages()}
+    assert states == {"broken": ("failed", "not_renderable"), "whole": ("sent", None)}
+    assert len(inbox.taken) == 1
+
+
+async def test_a_mail_that_the_database_cannot_hold_is_marked_without_its_text(mailing: World, inbox: Inbox) -> None:
+    await mailing.tell(order("odd"), order("o1"), order("o2"))
+    store = state_of(mailing.service.runtime).transport
+
+    class Odd:
+        width = 1
+
+        async def deliver(self, mail: Outgoing) -> Verdict:
+            verdict = await store.deliver(mail)
+            ids = {one["id"] for one in await mailing.messages(order_id="odd")}
+            return Verdict(verdict.kind, "\x00" if mail.name in ids else verdict.reply)
+
+        async def forget(self, names: list[str]) -> None:
+            await store.forget(names)
+
+        async def close(self) -> None:
+            await store.close()
+
+    state_of(mailing.service.runtime).transport = Odd()
+    await mailing.tell(customer())
+    assert {one["order_id"]: one["state"] for one in await mailing.messages()} == dict.fromkeys(
+        ("odd", "o1", "o2"), "sent"
+    )
+    assert len(inbox.taken) == 3
+
+
+async def test_the_database_away_for_a_moment_costs_nothing(mailing: World, inbox: Inbox, postgres: TestServer) -> None:
+    await mailing.append(customer(), *[order(f"o{number}") for number in range(40)])
+    for _ in range(3):
+        await asyncio.sleep(0.05)
+        await terminate_connections(postgres, mailing)
+    await mailing.caught_up()
+    assert {one["state"] for one in await mailing.messages()} == {"sent"}
+    assert len(set(inbox.ids())) == 40
+
+
+async def terminate_connections(postgres: TestServer, mailing: World) -> None:
+    """Cut every connection of the service to its database, as a restart of the server does."""
+    connection = await asyncpg.connect(postgres.url)
+    try:
+        name = mailing.service.database_url.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
+        await connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+    finally:
+        await connection.close()
 
 
 async def test_header_injection_by_names_and_titles_reaches_nobody(mailing: World, inbox: Inbox) -> None:

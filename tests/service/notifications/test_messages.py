@@ -183,6 +183,27 @@ async def test_every_final_state_is_published_without_contact_data(world: World)
     assert not any(b"ada@example.com" in bytes(event.data) for event in events)
 
 
+async def test_a_poison_event_goes_to_the_dead_letters_and_the_others_go_on(world: World) -> None:
+    bad = [
+        entry("points.earned", {"customer_id": "c1", "points": "many", "balance": 1, "transaction_id": "t"}),
+        entry("customer.updated", {"customer_id": "c1", "email": 5, "updated_at": instant(ago())}),
+        entry("order.placed", {"order": {"order_id": "bad", "currency": "EUR"}}),
+        entry("order.placed", {"order": {"order_id": "worse", "total": 1.5, "lines": [], "currency": "EUR"}}),
+        entry("survey.requested", {"customer_id": "c1"}),
+        entry("customer.erased", {"customer_id": "c1", "at": "yesterday"}),
+    ]
+    await world.tell(*bad, customer(), order(), points(), *bad, survey())
+    assert {one["workflow"]: one["state"] for one in await world.messages()} == {
+        "order_confirmation": "sent",
+        "points_earned": "sent",
+        "survey_invitation": "sent",
+    }
+    letters = await world.rows("select 1 from outbox where topic = 'comeback.notifications.dead-letter.v1'")
+    published = await world.count("comeback.notifications.dead-letter.v1")
+    # Those that came twice in one batch are one.
+    assert len(bad) <= len(letters) + published <= len(bad) * 2
+
+
 async def test_the_lists_page_and_filter(world: World) -> None:
     await world.tell(customer("c1"), customer("c2"), *[order(f"o{n}", f"c{n % 2 + 1}") for n in range(7)])
     first = await world.get("messages", limit=3)

@@ -178,6 +178,10 @@ class World:
         """Every event that the service has published."""
         return await read_topic(self.service, topic)
 
+    async def count(self, topic: str) -> int:
+        """How many records a topic has."""
+        return sum((await self.service.log.end_offsets([topic])).values())
+
     def files(self) -> list[Path]:
         """The mails in the folder."""
         return sorted(self.mails.glob("*.eml"))

@@ -31,7 +31,7 @@ def claimed(**changes: Any) -> Claimed:
     fields: dict[str, Any] = {
         "shop_id": "demo", "id": "msg_1", "workflow": "survey_invitation", "recipient": "c1", "customer_id": "c1",
         "order_id": "", "occasion": "", "data": {}, "attempts": 1, "tried_at": NOW,
-        "fields": {"email": ("ada@example.com", AT)}, "order": None, "shop": Shop("Shop"), "stated": {},
+        "fields": {"email": ("ada@example.com", AT)}, "order_state": None, "shop": Shop("Shop"), "stated": {},
         "secrets": ShopSecrets(b"s", (b"k",)), "suppressed": False,
     }  # fmt: skip
     return Claimed(**{**fields, **changes})

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from comeback_contracts.order_merge import OrderState
 from comeback_kit.db import Connection
 from notifications import contacts
-from notifications.order_facts import OrderFacts, facts_of
 from notifications.rendering import Shop
 from notifications.shop_secrets import SecretStore, ShopSecrets
 
@@ -50,7 +50,7 @@ class Claimed:
     attempts: int
     tried_at: datetime
     fields: contacts.Fields
-    order: OrderFacts | None
+    order_state: OrderState | None
     shop: Shop
     stated: dict[str, str]
     secrets: ShopSecrets
@@ -95,11 +95,15 @@ async def claim(
 
 
 async def renew(tx: Connection, keys: list[tuple[str, str]], *, owner: str, until: datetime) -> None:
-    """Keep messages that are still in this process's hands."""
+    """Keep messages that are still in this process's hands; one that is being marked needs no lease any more."""
     await tx.execute(
-        """update messages m set next_at = $4
-           from unnest($1::text[], $2::text[]) as w(shop_id, id)
-           where m.shop_id = w.shop_id and m.id = w.id and m.claim = $3 and m.state = 'sending'""",
+        """with held as (
+             select m.shop_id, m.id from messages m
+             join unnest($1::text[], $2::text[]) as w(shop_id, id) on m.shop_id = w.shop_id and m.id = w.id
+             where m.claim = $3 and m.state = 'sending'
+             for update of m skip locked
+           )
+           update messages m set next_at = $4 from held h where m.shop_id = h.shop_id and m.id = h.id""",
         [key[0] for key in keys],
         [key[1] for key in keys],
         owner,
@@ -131,7 +135,7 @@ def _claimed(row: Any, secrets: ShopSecrets, *, suppressed: bool) -> Claimed:
         attempts=row["attempts"],
         tried_at=row["tried_at"],
         fields=contacts.from_json(row["fields"] or {}),
-        order=facts_of(row["order_state"]),
+        order_state=row["order_state"],
         shop=shop,
         stated=row["stated"] or {},
         secrets=secrets,

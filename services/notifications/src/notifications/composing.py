@@ -10,6 +10,7 @@ from notifications.claims import Claimed
 from notifications.ids import key_hash, mail_id
 from notifications.links import PreferenceLink
 from notifications.mime import Mail
+from notifications.order_facts import facts_of
 from notifications.rendering import Draft, render
 from notifications.workflows import WORKFLOWS
 
@@ -49,7 +50,7 @@ def compose(message: Claimed, address: str, sender: Sender, now: datetime) -> Ma
         shop=message.shop,
         first_name=first_name,
         locale=contacts.value(message.fields, "locale"),
-        order=message.order,
+        order=facts_of(message.order_state),
         data=message.data,
         preferences_url=url,
         public_url=sender.public_url,

@@ -1,7 +1,6 @@
 """The mail folder: one ``.eml`` a message, for a machine without a mail server."""
 
 import asyncio
-import os
 from pathlib import Path
 
 from notifications.transport import Outgoing, Verdict
@@ -33,10 +32,7 @@ class MailFolder:
     def _write(self, mail: Outgoing) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = self._folder / f".{mail.name}.partial"
-        with partial.open("wb") as file:
-            file.write(mail.content)
-            file.flush()
-            os.fsync(file.fileno())
+        partial.write_bytes(mail.content)
         partial.replace(self._folder / f"{mail.name}.eml")
 
     def _remove(self, names: list[str]) -> None:

@@ -4,7 +4,7 @@ import importlib.resources
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
@@ -47,11 +47,12 @@ class Language:
 
     def number(self, value: int) -> str:
         """A whole number with its separators."""
-        return str(format_decimal(value, locale=self.locale))
+        # Below a thousand there is nothing to separate, and most numbers in a mail are quantities.
+        return str(value) if 0 <= value < 1000 else str(format_decimal(value, locale=self.locale))
 
     def date(self, instant: datetime, time_zone: str) -> str:
         """The day of an instant in a time zone (UTC where the zone is not known)."""
-        return str(format_date(instant.astimezone(_zone(time_zone)).date(), format="long", locale=self.locale))
+        return _date(instant.astimezone(_zone(time_zone)).date(), str(self.locale))
 
 
 def language_for(wanted: Iterable[str | None]) -> Language:
@@ -94,6 +95,11 @@ def _texts(code: str) -> Mapping[str, Text]:
 def _money(minor: int, currency: str, locale: str) -> str:
     # Formatting costs tens of microseconds, and the same amounts (free shipping, a usual price) come again and again.
     return format_money(minor, currency, locale)
+
+
+@lru_cache(maxsize=1024)
+def _date(day: date, locale: str) -> str:
+    return str(format_date(day, format="long", locale=locale))
 
 
 @lru_cache(maxsize=512)

@@ -13,13 +13,20 @@ _FINAL: Final = frozenset({"sent", "bounced", "failed", "skipped"})
 
 # A final state is true whoever holds the message now; a retry is only the holder's to decide.
 _MARK: Final = """
+    with found as (
+      select w.*
+      from messages m
+      join unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[])
+        as w(shop_id, id, state, reason, subject, reply, uncounted, next_at)
+        on m.shop_id = w.shop_id and m.id = w.id
+      where m.state = 'sending' and (w.state <> 'sending' or m.claim = $10)
+      order by m.shop_id, m.id for update of m
+    )
     update messages m set
       state = w.state, reason = w.reason, subject = coalesce(w.subject, m.subject), last_reply = w.reply,
       attempts = m.attempts - w.uncounted, next_at = w.next_at, claim = null,
       sent_at = case when w.state = 'sent' then $9::timestamptz end
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[])
-      as w(shop_id, id, state, reason, subject, reply, uncounted, next_at)
-    where m.shop_id = w.shop_id and m.id = w.id and m.state = 'sending' and (w.state <> 'sending' or m.claim = $10)
+    from found w where m.shop_id = w.shop_id and m.id = w.id
     returning m.shop_id, m.id, m.workflow, m.channel, m.customer_id, m.order_id, m.state, m.reason, m.traceparent"""
 
 

@@ -19,7 +19,6 @@ class Pauses:
     def __init__(self) -> None:
         self._look = 0
         self._away = 0
-        self._failures = 0
         self._rested = True
 
     @property
@@ -38,7 +37,6 @@ class Pauses:
     def busy(self) -> None:
         """There was something to do."""
         self._look = 0
-        self._failures = 0
 
     async def while_away(self) -> None:
         """Rest, longer each time, when the other side was away."""
@@ -46,14 +44,8 @@ class Pauses:
             self._rested = True
             await asyncio.sleep(min(_AWAY_FIRST * 2 ** min(self._away - 1, 10), _AWAY_MOST))
 
-    async def failed(self) -> None:
-        """Rest after the database did not answer."""
-        self._failures += 1
-        await asyncio.sleep(min(0.1 * 2 ** min(self._failures, 6), 5.0))
-
     async def idle(self, bell: asyncio.Event) -> None:
         """Wait for the bell, or until it is time to look again."""
-        self._failures = 0
         seconds = _LOOKS[self._look] if self._look < len(_LOOKS) else _IDLE
         self._look += 1
         with contextlib.suppress(TimeoutError):
