@@ -75,15 +75,16 @@ def _shop_entry() -> Entry:
 
 
 class _Stream:
-    """Appends paid orders one after the other until it is told to stop."""
+    """Appends paid orders, a few at a time, until it is told to stop."""
 
     def __init__(self, log: EventLog, prefix: str) -> None:
         self.stories: list[OrderStory] = []
         self._log = log
         self._prefix = prefix
+        self.stopping = False
 
     async def run(self) -> None:
-        while True:
+        while not self.stopping:
             burst = [OrderStory(f"{self._prefix}-{len(self.stories) + number}") for number in range(5)]
             await self._log.append([entry for story in burst for entry in _entries(story.paid())])
             self.stories += burst
@@ -118,8 +119,8 @@ async def test_members_come_and_go_and_every_order_counts_once(database_url: str
                     await eventually(_partitions(third), within=30.0)
                     await stream.more(100)
         finally:
-            streaming.cancel()
-            await asyncio.wait([streaming])
+            stream.stopping = True
+            await streaming
         async with _loyalty(database_url, log_url) as last:
             await _check(last, log, stream.stories)
 

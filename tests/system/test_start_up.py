@@ -14,6 +14,7 @@ import pytest
 from tests.support.comeback import ComebackProcess, new_comeback
 from tests.support.order_events import POINTS_PAID, OrderStory
 from tests.support.shop import shop_of
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -42,9 +43,13 @@ async def test_a_newcomer_copies_the_three_calls_of_the_banner(fresh: ComebackPr
     async with shop_of(fresh.base_url, key) as shop:
         await shop.caught_up()
     assert json.loads(_run(calls[1]))["balance"] == POINTS_PAID
-    page = json.loads(_run(calls[2]))
-    assert page["loyalty"]["points_earned"] == POINTS_PAID
-    assert page["feedback"]["survey"]["url"]
+
+    def thank_you() -> bool:
+        page = json.loads(_run(calls[2]))
+        # On a busy machine a part may say "timeout" for once.
+        return page["loyalty"].get("points_earned") == POINTS_PAID and "url" in page["feedback"].get("survey", {})
+
+    await eventually(thank_you)
 
 
 def _after_first_call(banner: str) -> str:

@@ -1,5 +1,6 @@
 """A record on its way into a handler: decoded, or already known to be poison."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,8 @@ from comeback_kit.log.port import Record
 
 _DECODER: Final = msgspec.json.Decoder(Event)
 _KEY_MOST: Final = 512  # characters; three such keys fit into an index row
+
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an even number of backslashes before it: not itself escaped
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +48,8 @@ def _decode(record: Record, types: frozenset[str] | None) -> Delivery:
         event = _DECODER.decode(record.value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Delivery(record, None, f"not a CloudEvents document: {error}")
+    if b"\\u0000" in record.value and _NUL.search(record.value):
+        return Delivery(record, None, "a text holds NUL, which no database keeps")
     if types is not None and event.type not in types:
         return Delivery(record, None, f"unknown type {event.type[:100]!r} on {record.topic}")
     for part in (event.id, event.source, event.shopid):
