@@ -22,10 +22,11 @@ from comeback_kit.log.port import MAX_ENTRY_BYTES
 
 _REASON_MOST: Final = 2_000
 _QUIET_SECONDS: Final = 1.0
+_NOTHING: Final = msgspec.Raw()  # one object: a field is left out where it is its very default
 
 
 class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One given-up record. ``event`` is the original where it is JSON, else it stands in ``value_base64``."""
+    """One given-up record. ``event`` is the original where it is JSON, else it is empty and ``value_base64`` has it."""
 
     reason: str
     service: str
@@ -36,13 +37,12 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
     at: datetime
     headers: dict[str, str] | None = None
     key_base64: str | None = None
-    event: msgspec.Raw | None = None
+    event: msgspec.Raw = _NOTHING  # not optional: msgspec reads no union with Raw
     value_base64: str | None = None
 
     def original(self) -> Entry:
         """The record as it was. A key that is no text comes back with its bytes replaced."""
-        raw = self.event
-        value = base64.b64decode(self.value_base64 or "") if raw is None else bytes(raw)
+        value = bytes(self.event) or base64.b64decode(self.value_base64 or "")
         return Entry(self.topic, self.key, value, self.headers)
 
 
@@ -65,7 +65,7 @@ def letter(service: str, record: Record, reason: str, now: datetime) -> Outgoing
         at=now,
         headers=record.headers,
         key_base64=None if key.encode() == record.key else base64.b64encode(record.key).decode(),
-        event=msgspec.Raw(record.value) if plain else None,
+        event=msgspec.Raw(record.value) if plain else _NOTHING,
         value_base64=None if plain else base64.b64encode(record.value).decode(),
     )
     return OutgoingEvent(topic_of(service), key, msgspec.json.encode(document))
