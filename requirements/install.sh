@@ -27,7 +27,7 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 
 echo "Installing the $set_name set into $venv …" >&2
-"$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.lock
+"$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r requirements/installer.lock
 own="-e libs/contracts -e libs/kit -e services/loyalty -e services/feedback -e services/notifications
      -e services/recommendations -e gateway -e deploy/allinone"
 install() {
