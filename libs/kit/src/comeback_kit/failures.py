@@ -50,6 +50,18 @@ _TRANSIENT = (
     asyncpg.InvalidCachedStatementError,
 )
 
+_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+)
+
+
+def most_seconds(error: BaseException) -> float:
+    """The longest wait between two tries: short for a server that is away, since looking for it costs nothing."""
+    return 3.0 if isinstance(error, _AWAY) else 30.0
+
 
 def kind_of(error: BaseException) -> Kind:
     """How a failure is to be treated.

@@ -34,6 +34,7 @@ BATCH: Final = 1000
 POLL_SECONDS: Final = 0.25
 SHARE_SECONDS: Final = 1.0
 FLOOR_TRAILS_SECONDS: Final = 90.0
+FLOOR_NOTE_SECONDS: Final = 1.0
 _MOST_BYTES: Final = 8 * 1024 * 1024
 _BACK_OFF_FIRST: Final = 0.05
 _BACK_OFF_MOST: Final = 5.0
@@ -183,8 +184,8 @@ class Floor:
 
     @property
     def wants_note(self) -> bool:
-        """A second has passed since the last note."""
-        return not self._noted or time.monotonic() - self._noted[-1][0] > 1.0
+        """The last note is old enough for another."""
+        return not self._noted or time.monotonic() - self._noted[-1][0] > FLOOR_NOTE_SECONDS
 
     def note(self, first_id: int, *, oldest_running: int, next_transaction: int) -> None:
         """``first_id`` was the lowest committed row a moment ago; the others are PostgreSQL's running transactions."""

@@ -21,7 +21,7 @@ from comeback_kit.db import Connection
 from comeback_kit.delivery import Delivery, decode
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
-from comeback_kit.failures import Kind, kind_of
+from comeback_kit.failures import Kind, kind_of, most_seconds
 from comeback_kit.log.port import Record
 from comeback_kit.runtime import Runtime
 
@@ -41,7 +41,6 @@ SIZE = Histogram(
 
 UNKNOWN_TRIES: Final = 5
 _BACK_OFF_FIRST: Final = 0.1
-_BACK_OFF_MOST: Final = 30.0
 _KEEP_ALIVE_SECONDS: Final = 5.0
 
 
@@ -155,7 +154,7 @@ class Settler:
         RETRIES.labels(self._runtime.name, subscription.topic, kind_of(error).value).inc()
         if tries in (1, UNKNOWN_TRIES) or tries % 10 == 0:
             logger.warning("a batch of %s is tried again (%d)", subscription.topic, tries, exc_info=error)
-        wait = min(_BACK_OFF_MOST, _BACK_OFF_FIRST * 2 ** min(tries - 1, 12)) * random.uniform(0.5, 1.0)  # noqa: S311
+        wait = min(most_seconds(error), _BACK_OFF_FIRST * 2 ** min(tries - 1, 12)) * random.uniform(0.5, 1.0)  # noqa: S311
         until = time.monotonic() + wait
         while (left := until - time.monotonic()) > 0:
             self.active_at = time.monotonic()

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from prometheus_client import Counter, Gauge
 
-from comeback_kit.failures import Kind, kind_of
+from comeback_kit.failures import Kind, kind_of, most_seconds
 from comeback_kit.runtime import Runtime
 from comeback_kit.settling import Context
 from comeback_kit.timers import DueTimer, TimerHandler
@@ -29,7 +29,6 @@ BATCH: Final = 500
 POLL_SECONDS: Final = 1.0
 BACK_OFF_FIRST: Final = timedelta(seconds=1)
 BACK_OFF_MOST: Final = timedelta(hours=1)
-_PAUSE_MOST: Final = 30.0
 
 _COLUMNS: Final = "t.shop_id, t.kind, t.ref, t.due_at, t.payload, t.attempts"
 _CLAIM: Final = f"""
@@ -99,7 +98,7 @@ class TimerRunner:
             while not self._stopping and await self._attempt(kind, handler, now(), _CLAIM, BATCH) == BATCH:
                 pass
         except Exception as error:
-            pause = min(_PAUSE_MOST, max(0.2, pause * 2))
+            pause = min(most_seconds(error), max(0.2, pause * 2))
             self._waits[kind] = (pause, time.monotonic() + pause)
             passing = kind_of(error) is Kind.TRANSIENT
             logger.warning("the timers %s wait %.1f s: %s", kind, pause, error, exc_info=None if passing else error)
