@@ -55,8 +55,8 @@ class Catalog:
         self._members: dict[tuple[str, str], set[int]] = {}
         self._codes = {name: _Codes() for name in ("product_type", "brand", "currency")}
         self._columns: dict[str, Column[np.int32]] = {name: Column(np.int32) for name in self._codes}
-        self._price: Column[np.float64] = Column(np.float64)
-        self._rating: Column[np.float64] = Column(np.float64)
+        self._price: Column[np.float64] = Column(np.float64, fill=-1.0)
+        self._rating: Column[np.float64] = Column(np.float64, fill=-1.0)
         self._out: Column[np.int8] = Column(np.int8)
         self._gone: Column[np.int8] = Column(np.int8)
 
@@ -132,7 +132,6 @@ class Catalog:
             columns: list[Column[Any]] = [*self._columns.values(), self._price, self._rating, self._out, self._gone]
             for column in columns:
                 column.extend(row + 1 - start)
-            self._price.data[start : row + 1] = self._rating.data[start : row + 1] = -1.0
         return row
 
     def _forget(self, row: int) -> None:

@@ -9,20 +9,21 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
-Rows = NDArray[np.int32] | NDArray[np.int64]
+AnyInts = NDArray[np.int32] | NDArray[np.int64]
 
 
 class Column(Generic[Scalar]):
-    """A one-dimensional array that grows by half; `data[:size]` is in use, the rest is zero.
+    """A one-dimensional array that grows by half; `data[:size]` is in use, the rest is `fill`.
 
     Growing copies: about 1 ms per million rows, and ever more seldom. Views taken before keep the old array, so
     nothing ever dangles.
     """
 
-    __slots__ = ("data", "size")
+    __slots__ = ("data", "fill", "size")
 
-    def __init__(self, dtype: type[Scalar], capacity: int = 256) -> None:
-        self.data: NDArray[Scalar] = np.zeros(capacity, dtype=dtype)
+    def __init__(self, dtype: type[Scalar], capacity: int = 256, fill: float = 0) -> None:
+        self.data: NDArray[Scalar] = np.full(capacity, fill, dtype=dtype)
+        self.fill = fill
         self.size = 0
 
     def extend(self, count: int) -> int:
@@ -30,14 +31,44 @@ class Column(Generic[Scalar]):
         start = self.size
         self.size += count
         if self.size > len(self.data):
-            grown = np.zeros(max(self.size, len(self.data) * 3 // 2), dtype=self.data.dtype)
-            grown[:start] = self.data[:start]
-            self.data = grown
+            self.reserve(max(self.size, len(self.data) * 3 // 2))
         return start
+
+    def reserve(self, capacity: int) -> None:
+        """Make the array at least this long."""
+        if capacity > len(self.data):
+            grown = np.full(capacity, self.fill, dtype=self.data.dtype)
+            grown[: len(self.data)] = self.data
+            self.data = grown
 
     @property
     def nbytes(self) -> int:
         return self.data.nbytes
+
+
+class Rows:
+    """Columns of one length: a new row costs one comparison while there is room."""
+
+    __slots__ = ("_capacity", "_columns", "size")
+
+    def __init__(self, *columns: Column[Any]) -> None:
+        self._columns = columns
+        self._capacity = min(len(column.data) for column in columns)
+        self.size = 0
+
+    def add(self) -> int:
+        """One more row, of which every column has its fill."""
+        row = self.size
+        self.size += 1
+        if self.size > self._capacity:
+            self._capacity = self._capacity * 3 // 2
+            for column in self._columns:
+                column.reserve(self._capacity)
+        return row
+
+    @property
+    def nbytes(self) -> int:
+        return sum(column.nbytes for column in self._columns)
 
 
 class Names:
@@ -81,6 +112,6 @@ def first_of_each(values: NDArray[Any], scratch: Longs) -> NDArray[np.bool_]:
     return result
 
 
-def tally(values: Rows, weights: Floats, size: int) -> Floats:
+def tally(values: AnyInts, weights: Floats, size: int) -> Floats:
     """The sum of the weights of each value below `size`."""
     return np.bincount(values, weights=weights, minlength=size).astype(np.float64, copy=False)

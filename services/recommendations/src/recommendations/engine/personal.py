@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommendations.engine.columns import Floats, Ints, Rows, tally
+from recommendations.engine.columns import AnyInts, Floats, Ints, tally
 from recommendations.engine.community import SHRINK, normalize
 from recommendations.engine.orders import decayed
 from recommendations.engine.shop import ShopEngine
@@ -74,7 +74,7 @@ def next_basket(engine: ShopEngine, own: Own, now: float) -> Floats:
     return values
 
 
-def season(engine: ShopEngine, products: Rows) -> Floats:
+def season(engine: ShopEngine, products: AnyInts) -> Floats:
     """How much more a product sells these two weeks than this half-year, against the median product; .05 to 20."""
     rates, median = engine.seasons()
     result: Floats = np.clip(rates[products] / median, 0.05, 20.0)

@@ -3,10 +3,11 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from recommendations.engine.columns import Column, Ints, Rows
+from recommendations.engine.columns import AnyInts, Column, Ints
 from recommendations.engine.orders import Orders
 
 RING = 500
@@ -26,24 +27,27 @@ class Rings:
         self._slack = slack
         self._orders = orders
         self._rings: list[array[int]] = []
-        self._newest: Column[np.float64] = Column(np.float64)
-        self._total: Column[np.int32] = Column(np.int32)
+        self.newest_at: Column[np.float64] = Column(np.float64, fill=-np.inf)
+        self.total: Column[np.int32] = Column(np.int32)
+
+    @property
+    def columns(self) -> tuple[Column[Any], ...]:
+        """What has a row for every product."""
+        return self.newest_at, self.total
 
     def add_product(self) -> None:
+        """A ring for the next row."""
         self._rings.append(array("i"))
-        row = self._newest.extend(1)
-        self._newest.data[row] = -np.inf
-        self._total.extend(1)
 
     def newest(self, product: int, count: int) -> Ints:
         """The `count` newest orders of a product, oldest first."""
         return np.frombuffer(self._rings[product][-count:], dtype=np.int32)
 
-    def insert(self, products: Rows, slot: int) -> None:
+    def insert(self, products: AnyInts, slot: int) -> None:
         """Put one order into the rings of its products."""
         at = float(self._orders.at.data[slot])
-        self._total.data[products] += 1
-        newest = self._newest.data
+        self.total.data[products] += 1
+        newest = self.newest_at.data
         appended = newest[products] < at
         if appended.all():
             newest[products] = at
@@ -56,31 +60,31 @@ class Rings:
         for product in products.tolist():
             self._insert_late(product, slot)
 
-    def remove(self, products: Rows, slot: int) -> None:
+    def remove(self, products: AnyInts, slot: int) -> None:
         """Take one order out of the rings of its products; call it while the order is still in `Orders`."""
-        self._total.data[products] -= 1
+        self.total.data[products] -= 1
         for product in products.tolist():
             ring = self._rings[product]
             if slot in ring:
                 ring.remove(slot)
-            if len(ring) < min(self.size, int(self._total.data[product])):
+            if len(ring) < min(self.size, int(self.total.data[product])):
                 self._refill(product, slot)
-            self._newest.data[product] = self._orders.at.data[ring[-1]] if ring else -np.inf
+            self.newest_at.data[product] = self._orders.at.data[ring[-1]] if ring else -np.inf
 
     @property
     def nbytes(self) -> int:
-        return sum(ring.itemsize * len(ring) + 96 for ring in self._rings) + self._newest.nbytes + self._total.nbytes
+        return sum(ring.itemsize * len(ring) + 96 for ring in self._rings)
 
     def _insert_late(self, product: int, slot: int) -> None:
         ring, key = self._rings[product], self._key()
         position = bisect_left(ring, key(slot), key=key)
-        covered = int(self._total.data[product]) - 1 == len(ring)
+        covered = int(self.total.data[product]) - 1 == len(ring)
         if position == 0 and not covered:
             return  # older than anything the ring still knows
         ring.insert(position, slot)
         if len(ring) > self.size + self._slack:
             del ring[: len(ring) - self.size]
-        self._newest.data[product] = self._orders.at.data[ring[-1]]
+        self.newest_at.data[product] = self._orders.at.data[ring[-1]]
 
     def _refill(self, product: int, without: int) -> None:
         found = self._orders.with_product(product)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recommendations.engine.columns import Column, Floats, Ints, Names
+from recommendations.engine.columns import Column, Floats, Ints, Names, Rows
 from recommendations.engine.customers import Customers
 from recommendations.engine.decay import Clockwork
 from recommendations.engine.orders import NOBODY, Orders, size_weight
@@ -30,6 +30,15 @@ class ShopEngine:
         self.recent180: Column[np.float64] = Column(np.float64)
         self.count: Column[np.int32] = Column(np.int32)
         self.scratch: Column[np.int64] = Column(np.int64)
+        self._rows = Rows(
+            self.weight,
+            self.recent14,
+            self.recent180,
+            self.count,
+            self.scratch,
+            *self.rings.columns,
+            *self.customers.columns,
+        )
         self.order_scratch: Column[np.int64] = Column(np.int64)
         self.version = 0
         self._derived: tuple[int, Floats, Floats, float] | None = None
@@ -98,8 +107,7 @@ class ShopEngine:
     @property
     def nbytes(self) -> int:
         """About how much memory this shop takes."""
-        columns = (self.weight, self.recent14, self.recent180, self.count, self.scratch, self.order_scratch)
-        own = sum(column.nbytes for column in columns) + 240 * self.size
+        own = self._rows.nbytes + self.order_scratch.nbytes + 240 * self.size
         return own + self.orders.nbytes + self.rings.nbytes + self.customers.nbytes
 
     def _derive(self) -> tuple[int, Floats, Floats, float]:
@@ -113,12 +121,9 @@ class ShopEngine:
         return self._derived
 
     def _add_product(self, product_id: str) -> int:
-        number = self.products.add(product_id)
-        for column in (self.weight, self.recent14, self.recent180, self.count, self.scratch):
-            column.extend(1)
+        self._rows.add()
         self.rings.add_product()
-        self.customers.add_product()
-        return number
+        return self.products.add(product_id)
 
     def _same(self, slot: int, purchase: Purchase) -> bool:
         owner = self.customers.known(purchase.customer_id)
