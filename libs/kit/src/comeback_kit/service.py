@@ -1,6 +1,7 @@
 """What a service declares, and the app that runs it: roles started in order, stopped in order, each bounded."""
 
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -157,6 +158,9 @@ def serve(app: FastAPI, *, host: str, port: int, level: str) -> None:
     import uvicorn  # noqa: PLC0415  # only where a process serves
 
     telemetry.configure_logging(level)
+    # What was imported stays for good: without this every full collection walks it again, a sixth of a consumer's CPU.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
         app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=4, server_header=False
     )
