@@ -1,6 +1,7 @@
 """What both adapters promise in quiet times."""
 
 import asyncio
+import contextlib
 import time
 from datetime import timedelta
 
@@ -292,6 +293,37 @@ async def test_a_rebalance_loses_nothing_and_voids_what_was_in_flight(log: Event
     assert set(done) == set(range(2000))
     assert len(done) == 2000, "committed work was handed out again"
     assert await group_lag(log, "g", ["orders"]) == {"orders": 0}
+
+
+async def test_a_poll_that_waits_through_a_rebalance_skips_nothing(log: EventLog, open_another: LogFactory) -> None:
+    """The position moves only for what was handed out: every record comes to one of the two, committed in order."""
+    first, second = log.consumer("g", ["orders"]), (await open_another()).consumer("g", ["orders"])
+    seen: set[int] = set()
+
+    async def work(member: LogConsumer) -> None:
+        await member.start()
+        while len(seen) < 1200:
+            records = await member.poll(40, 2.0)
+            generation = member.generation
+            await asyncio.sleep(0.005)
+            if records and generation == member.generation:
+                seen.update(numbers(records))
+                with contextlib.suppress(CommitFailed, LogUnavailable):
+                    await member.commit(positions(records))
+        await member.stop()
+
+    async def load() -> None:
+        for start in range(0, 1200, 20):
+            await log.append(numbered("orders", 20, keys=40, start=start))
+            await asyncio.sleep(0.03)
+
+    async def late() -> None:
+        await eventually(lambda: len(seen) > 100)
+        await work(second)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(load(), work(first), late())
+    assert seen == set(range(1200))
 
 
 async def test_a_commit_for_partitions_of_another_member_fails(log: EventLog, open_another: LogFactory) -> None:
