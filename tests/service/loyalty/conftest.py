@@ -1,11 +1,14 @@
 """One service for all tests of this folder; every test starts with empty tables and one shop."""
 
+import inspect
 from collections.abc import AsyncIterator
 
 import asyncpg
+import msgspec
 import pytest
 import pytest_asyncio
 
+from comeback_contracts.registry import event_type
 from loyalty.app import create_app
 from loyalty.settings import Settings
 from tests.service.loyalty.world import START, World
@@ -18,7 +21,7 @@ __all__ = ["postgres"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The service lives as long as the session, so its tests share the session's event loop."""
     for item in items:
-        if "tests/service/loyalty" in item.path.as_posix():
+        if "tests/service/loyalty" in item.path.as_posix() and inspect.iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
@@ -31,7 +34,8 @@ async def running(postgres: TestServer) -> AsyncIterator[tuple[ServiceUnderTest,
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(running: tuple[ServiceUnderTest, Clock]) -> AsyncIterator[World]:
-    """The service, its clock at 2026-03-10 12:00 UTC, with the shop ``demo``; afterwards the ledger is proven."""
+    """The service, its clock at 2026-03-10 12:00 UTC, with the shop ``demo``; afterwards the ledger is proven
+    and every event that was told fits its contract."""
     service, clock = running
     await empty(service)
     clock.now = START
@@ -40,6 +44,8 @@ async def shop(running: tuple[ServiceUnderTest, Clock]) -> AsyncIterator[World]:
     yield made
     await made.client.aclose()
     await made.check()
+    for one in await made.published():
+        event_type(one.type).model.model_validate(msgspec.json.decode(one.data))
 
 
 async def empty(service: ServiceUnderTest) -> None:

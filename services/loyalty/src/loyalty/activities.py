@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -30,7 +30,7 @@ async def again(tx: Connection, due: Sequence[DueTimer], context: Context, cache
     """Look again for the shops of activities that came before their shop."""
     deeds = []
     for timer in due:
-        event = msgspec.convert(timer.payload["event"], Event)
+        event = Event(**timer.payload["event"])
         view = msgspec.convert(timer.payload["view"], ActivityRecorded)
         deeds.append(_deed(event, view, event.at))
     await _reward(tx, deeds, context, cache)
@@ -65,7 +65,16 @@ def _deed(event: Event, view: ActivityRecorded, at: datetime) -> Deed:
 
 def _wait(deed: Deed, now: datetime) -> Timer:
     assert deed.cause is not None  # noqa: S101  # activities come from events
-    event: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(deed.cause, data=msgspec.Raw(b"null")))
+    cause = deed.cause
+    event = {
+        "id": cause.id,
+        "source": cause.source,
+        "type": cause.type,
+        "time": cause.time,
+        "shopid": cause.shopid,
+        "subject": cause.subject,
+        "traceparent": cause.traceparent,
+    }
     view = ActivityRecorded(
         activity_id=deed.lot_id.removeprefix("activity:"),
         customer_id=deed.customer_id,

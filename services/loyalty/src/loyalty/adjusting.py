@@ -7,8 +7,8 @@ from loyalty.books import Book, LotRow
 from loyalty.desk import Desk
 from loyalty.errors import NotEnoughPoints, TransferNotPossible
 from loyalty.expiry import expires_at
-from loyalty.ledger import Memo
 from loyalty.lots import allocate
+from loyalty.memo import Memo
 from loyalty.notices import transaction_id
 from loyalty.schemas.members import AdjustmentBody
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from comeback_kit.db import Connection
-from comeback_kit.paging import decode_cursor, encode_cursor
+from comeback_kit.paging import encode_cursor
+from loyalty import cursors
 from loyalty.schemas.reports import AuditRow
 
 _INSERT: Final = """
@@ -26,7 +27,7 @@ where shop_id = $1 and ($2::bigint is null or audit_id < $2) order by audit_id d
 
 async def page(tx: Connection, shop_id: str, *, limit: int, cursor: str | None) -> tuple[list[AuditRow], str | None]:
     """One page of the trail, newest first."""
-    before = None if cursor is None else decode_cursor(cursor, 1)[0]
+    before = cursors.number(cursor)
     rows = await tx.fetch(_PAGE, shop_id, before, limit + 1)
     items = [
         AuditRow(

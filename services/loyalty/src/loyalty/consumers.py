@@ -12,13 +12,14 @@ from comeback_kit.consumer import Context, Subscription
 from comeback_kit.db import Connection
 from comeback_kit.events import Event
 from comeback_kit.timers import DueTimer, TimerHandler
-from loyalty import activities, customers, earning, jobs, occasions, shops
+from loyalty import activities, customers, earning, jobs, occasions, shops, tier_review
 from loyalty.activities import WAITING_TIMER
 from loyalty.jobs import STEP_TIMER
 from loyalty.occasions import DAY_TIMER
 from loyalty.redemption import HOLD_TIMER
 from loyalty.redemption_timer import holds_expired
 from loyalty.state import cache_of
+from loyalty.tier_review import REVIEW_TIMER
 
 
 async def take_shops(tx: Connection, events: Sequence[Event], context: Context) -> None:
@@ -56,6 +57,11 @@ async def job_stepped(tx: Connection, due: Sequence[DueTimer], context: Context)
     await jobs.step(tx, due, context, cache_of(context.runtime))
 
 
+async def tiers_reviewed(tx: Connection, due: Sequence[DueTimer], context: Context) -> None:
+    """Every member, after a program with other tiers."""
+    await tier_review.step(tx, due, context, cache_of(context.runtime))
+
+
 def _known(topic: str) -> frozenset[str]:
     return frozenset(topics.TYPES[topic])
 
@@ -71,4 +77,5 @@ TIMERS: Final[dict[str, TimerHandler]] = {
     WAITING_TIMER: waited_for_shop,
     DAY_TIMER: day_began,
     STEP_TIMER: job_stepped,
+    REVIEW_TIMER: tiers_reviewed,
 }

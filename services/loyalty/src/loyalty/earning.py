@@ -64,7 +64,9 @@ def _tasks(changed: Iterable[OrderRow], shops: dict[str, Shop]) -> list[Task]:
         order.waiting = shop is None
         if shop is None or order.state is None or not order.has_snapshot:
             continue
-        version = order.program_version or shop.version_at(placed_at(order.state))
+        version = order.program_version
+        if version is None:
+            version = shop.newest if shop.is_sole else shop.version_at(placed_at(order.state))
         tasks.append(Task(order, shop, version))
     return tasks
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from comeback_kit.db import Connection
 from loyalty.ids import RANDOM
-from loyalty.ledger import Grant, Ledger
+from loyalty.ledger import Ledger
+from loyalty.memo import Grant
 
 _LIFE: Final = timedelta(days=365)
 _REWARDS: Final = """

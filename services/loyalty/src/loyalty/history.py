@@ -1,14 +1,14 @@
 """A member's transactions and lots, read page by page; the history of merged ids included."""
 
-from datetime import datetime
 from typing import Final
 
 import asyncpg
 
 from comeback_kit.db import Connection
-from comeback_kit.paging import decode_cursor, encode_cursor
+from comeback_kit.paging import encode_cursor
+from loyalty import cursors
 from loyalty.accounts import STILL
-from loyalty.ledger import SEPARATOR
+from loyalty.memo import SEPARATOR
 from loyalty.notices import transaction_id
 from loyalty.schemas.members import LotAnswer, TransactionAnswer
 
@@ -49,15 +49,12 @@ async def transactions(
 ) -> tuple[list[TransactionAnswer], str | None]:
     """One page, newest first. ``balance`` is the member's now; it and the cursor carry ``balance_after`` along."""
     names = await names_of(tx, shop_id, customer_id)
-    at, name, seq, after = None, None, None, balance
-    if cursor is not None:
-        text, name, seq, after = decode_cursor(cursor, 4)  # type: ignore[assignment]  # checked by use below
-        at = datetime.fromisoformat(str(text))
+    at, name, seq, after = cursors.transaction(cursor, balance)
     if len(names) == 1:
         rows = await tx.fetch(_OF_ONE, shop_id, customer_id, seq, limit + 1)
     else:
         rows = await tx.fetch(_OF_MERGED, shop_id, sorted(names), at, name, seq, limit + 1)
-    items, running = [], int(after)
+    items, running = [], after
     for row in rows[:limit]:
         items.append(answer(row, running))
         if row["kind"] not in STILL:
@@ -94,8 +91,7 @@ async def lots(
     tx: Connection, shop_id: str, customer_id: str, *, limit: int, cursor: str | None
 ) -> tuple[list[LotAnswer], str | None]:
     """One page of a member's lots, newest first; those that are used up too."""
-    at, lot_id = (None, None) if cursor is None else decode_cursor(cursor, 2)
-    since = None if at is None else datetime.fromisoformat(str(at))
+    since, lot_id = cursors.instant_and_id(cursor)
     rows = await tx.fetch(_LOTS, shop_id, customer_id, since, lot_id, limit + 1)
     items = [LotAnswer(**row) for row in rows[:limit]]
     if len(rows) <= limit:

@@ -11,8 +11,9 @@ from comeback_kit.db import Connection
 from loyalty import due, lot_care, members, posting, tiers
 from loyalty.books import Book, LotRow
 from loyalty.job_rows import Job
-from loyalty.ledger import Ledger, Memo
+from loyalty.ledger import Ledger
 from loyalty.lots import Take
+from loyalty.memo import Memo
 from loyalty.notices import Notices
 from loyalty.program_store import Shop
 from loyalty.schemas.jobs import ImportLot, ImportMember

@@ -6,33 +6,13 @@ statement. Whoever calls holds the members' row locks (``members.lock``), so not
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from loyalty.accounts import Account, Kind
 from loyalty.books import Book, LotRow
 from loyalty.lots import Take, allocate
+from loyalty.memo import SEPARATOR, Grant, Memo
 from loyalty.settlement import Settlement
-
-SEPARATOR = "\x1f"  # no id may hold a control character
-
-
-class Memo(NamedTuple):
-    """What a transaction tells beside its points."""
-
-    order_id: str | None = None
-    redemption_id: str | None = None
-    reason: str | None = None
-    actor: str | None = None
-    rule_ids: tuple[str, ...] = ()
-    expires_at: datetime | None = None
-
-
-class Grant(NamedTuple):
-    """A reward that is given for reaching a tier."""
-
-    book: Book
-    reward_id: str
-    level_id: str
 
 
 class Ledger:

@@ -4,6 +4,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ class Duration:
     days: int = 0
 
 
+@lru_cache(maxsize=256)
 def parse_duration(text: str) -> Duration:
     """Read an ISO 8601 duration of years, months, weeks and days, such as ``P1M`` or ``P30D``."""
     found = _DURATION.fullmatch(text)
@@ -34,6 +36,7 @@ def local_date(at: datetime, zone: ZoneInfo) -> date:
     return at.astimezone(zone).date()
 
 
+@lru_cache(maxsize=8192)
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The instant (UTC) at which the day begins in the zone; where clocks skip 00:00, the instant they skip at."""
     return to_utc(datetime.combine(day, time(), zone))

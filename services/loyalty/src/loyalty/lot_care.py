@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from loyalty import tiers
 from loyalty.books import Book, LotRow
 from loyalty.expiry import expires_at
-from loyalty.ledger import Ledger, Memo
+from loyalty.ledger import Ledger
+from loyalty.memo import Memo
 from loyalty.notices import Notices
 from loyalty.program_store import Shop
 from loyalty.rules.compiled import CompiledProgram

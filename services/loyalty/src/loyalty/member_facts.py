@@ -50,9 +50,12 @@ class Counters:
 
 
 def facts_of(program: CompiledProgram, book: Book) -> Facts:
+    """The member as they are now; nothing where the order rules of the program ask nothing."""
+    return all_facts(book) if program.depends_on_member else _NOBODY
+
+
+def all_facts(book: Book) -> Facts:
     """The member as they are now."""
-    if not program.depends_on_member:
-        return _NOBODY
     return Facts(
         tier=book.standing.level_id,
         first_purchase=book.orders_fixed == 0,

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from comeback_kit.paging import decode_cursor, encode_cursor
+from comeback_kit.paging import encode_cursor
+from loyalty import cursors
 from loyalty.schemas.members import MemberRow
 
 _PAGE: Final = """
@@ -20,8 +21,7 @@ async def page(
     tx: Connection, shop_id: str, *, tier: str | None, updated_since: datetime | None, limit: int, cursor: str | None
 ) -> tuple[list[MemberRow], str | None]:
     """One page, newest members first."""
-    at, after = (None, None) if cursor is None else decode_cursor(cursor, 2)
-    before = None if at is None else datetime.fromisoformat(str(at))
+    before, after = cursors.instant_and_id(cursor)
     rows = await tx.fetch(_PAGE, shop_id, tier, updated_since, before, after, limit + 1)
     items = [MemberRow(**row) for row in rows[:limit]]
     if len(rows) <= limit:

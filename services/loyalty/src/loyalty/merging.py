@@ -7,8 +7,8 @@ from comeback_kit.db import Connection
 from loyalty import members
 from loyalty.books import Book
 from loyalty.desk import Desk
-from loyalty.ledger import Memo
 from loyalty.lots import allocate
+from loyalty.memo import Memo
 from loyalty.program_store import ShopCache, load
 from loyalty.tiers_rules import Standing
 

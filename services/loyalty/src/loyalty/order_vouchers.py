@@ -5,6 +5,7 @@ from typing import Final
 
 from comeback_contracts.remaining import refunds_of
 from comeback_kit.db import Connection
+from comeback_kit.errors import TransientError
 from loyalty import members, redemption_rows, resolving
 from loyalty.books import Book, Key
 from loyalty.ledger import Ledger
@@ -43,7 +44,9 @@ class Vouchers:
         named: dict[Key, list[str]] = {}
         owners = []
         for one in self._held:
-            book = books[one.shop_id, one.customer_id]
+            book = books.get((one.shop_id, one.customer_id))
+            if book is None:
+                raise TransientError("a redemption's member was merged at the same time")
             owners.append(book)
             named.setdefault(book.key, []).extend(take.lot_id for take in one.takes)
         await members.read_lots(tx, owners, named)

@@ -33,7 +33,7 @@ from lots join unnest($2::text[]) u(customer_id) using (customer_id) where shop_
 async def is_small(tx: Connection, shop_id: str, orders: int) -> bool:
     """Whether the answer can be waited for."""
     count: int = await tx.fetchval(
-        "select count(*) from (select from members where shop_id = $1 limit $2) some", shop_id, SMALL + 1
+        "select count(*) from (select from members where shop_id = $1 limit $2) counted", shop_id, SMALL + 1
     )
     return orders <= 1000 and count <= SMALL
 

@@ -50,6 +50,11 @@ class Shop:
         return found
 
     @property
+    def is_sole(self) -> bool:
+        """Whether there is only one version, so that no instant need be asked."""
+        return len(self._from) == 1
+
+    @property
     def newest(self) -> int:
         """The newest version, which is in force now."""
         return self._from[-1][1]

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from comeback_kit.paging import decode_cursor, encode_cursor
-from loyalty import audit, program_store
+from comeback_kit.paging import encode_cursor
+from loyalty import audit, cursors, program_store, tier_review
 from loyalty.errors import ProgramUnknown
 from loyalty.program.checks import check_program
 from loyalty.program.document import Program
@@ -14,7 +14,7 @@ from loyalty.schemas.program import ProgramAnswer, ProgramBody, VersionAnswer
 _COLUMNS: Final = "version, document, valid_from, created_at, actor"
 _NEWEST: Final = f"select {_COLUMNS} from programs where shop_id = $1 order by version desc limit 1"
 _LIST: Final = f"""
-select {_COLUMNS} from programs where shop_id = $1 and ($2::int is null or version < $2)
+select {_COLUMNS} from programs where shop_id = $1 and ($2::bigint is null or version < $2)
 order by version desc limit $3"""
 _SETTLED: Final = "select true from orders where shop_id = $1 and program_version is not null limit 1"
 _PUT: Final = f"""
@@ -52,6 +52,8 @@ async def put(tx: Connection, shop_id: str, body: ProgramBody, *, actor: str, no
     valid_from = None if version == 1 else now.replace(microsecond=0)
     await tx.fetchrow(_PUT, shop_id, version, document, valid_from, now, actor)
     await tx.execute(_TOUCH, shop_id)
+    if document["tiers"] != last["document"].get("tiers"):
+        await tier_review.start(tx, shop_id, now)
     await audit.record(tx, shop_id, actor, "program.changed", str(version), document, now)
     return ProgramAnswer(version=version, **program.model_dump())
 
@@ -60,7 +62,7 @@ async def versions(
     tx: Connection, shop_id: str, *, limit: int, cursor: str | None
 ) -> tuple[list[VersionAnswer], str | None]:
     """One page of versions, newest first."""
-    before = None if cursor is None else decode_cursor(cursor, 1)[0]
+    before = cursors.number(cursor)
     rows = await tx.fetch(_LIST, shop_id, before, limit + 1)
     items = [
         VersionAnswer(

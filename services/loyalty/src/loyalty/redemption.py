@@ -3,10 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-import asyncpg
-
 from comeback_kit import timers
-from comeback_kit.db import Connection, savepoint
+from comeback_kit.db import Connection
 from comeback_kit.errors import DomainError, FieldError, Unprocessable
 from comeback_kit.timers import Timer
 from loyalty import codes, members, redemption_rows, resolving, rewards
@@ -26,8 +24,8 @@ from loyalty.errors import (
     TierRequired,
 )
 from loyalty.ids import Ids
-from loyalty.ledger import Memo
 from loyalty.lots import allocate
+from loyalty.memo import Memo
 from loyalty.redemption_rows import Redemption
 from loyalty.redemption_rules import Refusal, quote, value_of
 from loyalty.rewards import Reward
@@ -46,12 +44,13 @@ async def hold_for_reward(
 ) -> Redemption:
     """Hold a reward's price and give out its code."""
     book = await desk.member(tx, customer_id, create=create)
-    reward = await rewards.get(tx, desk.shop_id, reward_id, lock=True)
+    reward = await rewards.get(tx, desk.shop_id, reward_id)
     await _check(tx, book, reward, desk.now)
     price = reward.body.points
     if price > book.balance:
         raise NotEnoughPoints(f"{price} points are needed and {max(0, book.balance)} can be spent")
-    await rewards.take_stock(tx, desk.shop_id, reward)
+    if not await rewards.take_stock(tx, desk.shop_id, reward):
+        raise OutOfStock
     one = _new(book, ids, desk.now, life, asked=price, points=price)
     one.reward_id, one.source = reward.reward_id, "reward"
     one.value, one.currency = reward.body.value, reward.body.currency
@@ -181,11 +180,8 @@ async def _hold(tx: Connection, desk: Desk, book: Book, one: Redemption) -> None
         memo = Memo(order_id=one.order_id, redemption_id=one.redemption_id)
         desk.ledger.hold(book, one.takes, memo)
         desk.slide(book)
-    try:
-        async with savepoint(tx, "code"):
-            await redemption_rows.insert(tx, one)
-    except asyncpg.UniqueViolationError:  # one chance in 2^60: the same request again makes another code
-        raise RewardNotAvailable("the code is taken; try again") from None
+    if not await redemption_rows.insert(tx, one):  # one chance in 2^60: the same request again makes another code
+        raise RewardNotAvailable("the code is taken; try again")
     assert one.expires_at is not None  # noqa: S101  # every hold that is made here has a life
     await timers.schedule(tx, [Timer(one.shop_id, HOLD_TIMER, one.redemption_id, one.expires_at)])
     await desk.close(tx)

@@ -1,10 +1,10 @@
 """A member's redemptions, page by page."""
 
-from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from comeback_kit.paging import decode_cursor, encode_cursor
+from comeback_kit.paging import encode_cursor
+from loyalty import cursors
 from loyalty.errors import MemberUnknown
 from loyalty.redemption_rows import Redemption, read_row
 from loyalty.schemas.rewards import RedemptionAnswer
@@ -26,8 +26,7 @@ async def page(
     member = await tx.fetchval(_MEMBER, shop_id, customer_id)
     if member is None:
         raise MemberUnknown
-    at, after = (None, None) if cursor is None else decode_cursor(cursor, 2)
-    before = None if at is None else datetime.fromisoformat(str(at))
+    before, after = cursors.instant_and_id(cursor)
     rows = await tx.fetch(_PAGE, shop_id, member, before, after, limit + 1)
     items = [answer(read_row(row)) for row in rows[:limit]]
     if len(rows) <= limit:

@@ -28,7 +28,8 @@ order by r.shop_id, r.redemption_id"""
 _INSERT: Final = """
 insert into redemptions (shop_id, redemption_id, customer_id, reward_id, order_id, state, asked, points, spent,
   returned, value, currency, code, takes, source, created_at, expires_at, resolved_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"""
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+on conflict (shop_id, code) do nothing"""
 _UPDATE: Final = """
 update redemptions r set order_id = u.order_id, state = u.state, points = u.points, spent = u.spent,
   returned = u.returned, value = u.value, resolved_at = u.resolved_at
@@ -128,9 +129,9 @@ async def lock(tx: Connection, keys: Iterable[tuple[str, str]]) -> list[Redempti
     return [read_row(row) for row in rows]
 
 
-async def insert(tx: Connection, one: Redemption) -> None:
-    """A new redemption. Raises asyncpg's ``UniqueViolationError`` when its code is taken."""
-    await tx.execute(
+async def insert(tx: Connection, one: Redemption) -> bool:
+    """Write a new redemption; False, and nothing is written, when its code is taken."""
+    status = await tx.execute(
         _INSERT,
         one.shop_id,
         one.redemption_id,
@@ -151,6 +152,7 @@ async def insert(tx: Connection, one: Redemption) -> None:
         one.expires_at,
         one.resolved_at,
     )
+    return status == "INSERT 0 1"
 
 
 async def write(tx: Connection, changed: Sequence[Redemption]) -> None:

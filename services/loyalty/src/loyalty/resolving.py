@@ -7,7 +7,8 @@ from comeback_contracts.envelope import Origin
 from comeback_contracts.instants import format_instant
 from loyalty import lot_care
 from loyalty.books import Book
-from loyalty.ledger import Ledger, Memo
+from loyalty.ledger import Ledger
+from loyalty.memo import Memo
 from loyalty.notices import Notices
 from loyalty.program_store import Shop
 from loyalty.redemption_rows import Redemption, State

@@ -10,8 +10,9 @@ from comeback_kit.events import Event
 from loyalty import due, lot_care, members, posting, tiers
 from loyalty.books import Book, Key, LotRow
 from loyalty.expiry import expires_at
-from loyalty.ledger import Ledger, Memo
-from loyalty.member_facts import Counters, facts_of, read_tags, read_usage
+from loyalty.ledger import Ledger
+from loyalty.member_facts import Counters, all_facts, read_tags, read_usage
+from loyalty.memo import Memo
 from loyalty.notices import Notices
 from loyalty.pending import available_at
 from loyalty.program_store import Shop
@@ -55,7 +56,7 @@ class Deed:
 
     def evaluate(self, program: CompiledProgram, book: Book) -> Evaluation:
         """What it pays this member."""
-        facts = facts_of(program, book)
+        facts = all_facts(book)
         if self.occasion is not None:
             return evaluate_occasion(program, self.occasion, self.at, facts)
         return evaluate_activity(
@@ -107,12 +108,12 @@ def _pay(deed: Deed, shop: Shop, book: Book, ledger: Ledger, notices: Notices, c
     version = shop.version_at(deed.at)
     program = shop.program(version)
     found = deed.evaluate(program, book)
-    known = deed.at if program.pending.kind == "delivered" else None  # nothing is delivered: no waiting
+    waits = program.pending.kind not in ("none", "delivered")  # nothing of it is ever delivered
     lot = LotRow.new(
         deed.lot_id,
         program_version=version,
         earned_at=deed.at,
-        available_at=known or available_at(program.pending, deed.at, None, program.zone),
+        available_at=available_at(program.pending, deed.at, None, program.zone) if waits else min(deed.at, ledger.now),
         expires_at=expires_at(program.expiry, deed.at, program.zone),
         now=ledger.now,
     )

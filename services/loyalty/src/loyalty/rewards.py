@@ -7,8 +7,8 @@ from typing import Any, Final
 import asyncpg
 
 from comeback_kit.db import Connection
-from comeback_kit.paging import decode_cursor, encode_cursor
-from loyalty import audit
+from comeback_kit.paging import encode_cursor
+from loyalty import audit, cursors
 from loyalty.errors import RewardExists, RewardUnknown
 from loyalty.ids import Ids
 from loyalty.schemas.rewards import RewardAnswer, RewardBody
@@ -117,8 +117,7 @@ async def delete(tx: Connection, shop_id: str, reward_id: str, *, actor: str, no
 
 async def page(tx: Connection, shop_id: str, limit: int, cursor: str | None) -> tuple[list[Reward], str | None]:
     """One page of the catalogue, newest first."""
-    at, after = (None, None) if cursor is None else decode_cursor(cursor, 2)
-    since = None if at is None else datetime.fromisoformat(str(at))
+    since, after = cursors.instant_and_id(cursor)
     rows = await tx.fetch(_LIST, shop_id, since, after, limit + 1)
     found = [Reward(row) for row in rows[:limit]]
     more = len(rows) > limit
@@ -132,14 +131,17 @@ async def open_ones(tx: Connection, shop_id: str, now: datetime) -> Sequence[Rew
     return sorted(found, key=lambda one: (one.body.points, one.reward_id))
 
 
-async def take_stock(tx: Connection, shop_id: str, reward: Reward) -> None:
-    """Take one of a locked reward whose stock is counted."""
-    if reward.stock_left is not None:
-        await tx.execute(
-            "update rewards set stock_left = stock_left - 1 where shop_id = $1 and reward_id = $2",
-            shop_id,
-            reward.reward_id,
-        )
+async def take_stock(tx: Connection, shop_id: str, reward: Reward) -> bool:
+    """Take one of a reward, False when none is left. A reward whose stock is not counted is not even locked."""
+    if reward.stock_left is None:
+        return True
+    status = await tx.execute(
+        """update rewards set stock_left = stock_left - 1
+        where shop_id = $1 and reward_id = $2 and (stock_left is null or stock_left > 0)""",
+        shop_id,
+        reward.reward_id,
+    )
+    return status == "UPDATE 1"
 
 
 async def put_stock(tx: Connection, shop_id: str, reward_id: str) -> None:

@@ -1,14 +1,16 @@
 """The settlement of one order for one member, on books in memory."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from comeback_contracts.order_merge import OrderState
 from loyalty import lot_care, tiers
 from loyalty.books import Book, Key, LotRow
 from loyalty.expiry import expires_at
-from loyalty.ledger import Ledger, Memo
+from loyalty.ledger import Ledger
 from loyalty.member_facts import Counters, facts_of
+from loyalty.memo import Memo
 from loyalty.notices import Notices
 from loyalty.orders import OrderRow
 from loyalty.pending import available_at
@@ -64,7 +66,8 @@ class Task:
         if self.book is None:
             return
         sliding = self.program.expiry.kind == "sliding" and self.state.get("state") != "cancelled"
-        came_back = self.left is not None and self.book.customer_id in self.order.former
+        # Whoever had the order before has a lot of it, perhaps under an id that was merged since.
+        came_back = self.is_first and bool(self.order.former)
         moved = self.evaluation is not None and (
             self.evaluation.points != self.order.settled
             or self.evaluation.amount != self.order.amount
@@ -121,7 +124,7 @@ class Settling:
                 order_id=order.order_id,
                 program_version=task.version,
                 earned_at=at,
-                available_at=available_at(program.pending, at, delivered_at(task.state), program.zone),
+                available_at=self._available_at(task, at),
                 expires_at=expires_at(program.expiry, at, program.zone),
                 now=self._ledger.now,
             )
@@ -131,6 +134,12 @@ class Settling:
             order.settled = lot.account.settled
         book.changed = True
         return True
+
+    def _available_at(self, task: Task, earned: datetime) -> datetime | None:
+        program = task.program
+        if program.pending.kind == "none":
+            return min(earned, self._ledger.now)  # a shop's clock that is ahead makes nothing pending
+        return available_at(program.pending, earned, delivered_at(task.state), program.zone)
 
     def _leave(self, task: Task, book: Book) -> None:
         """The order belongs to somebody else now (or to nobody): take its points back from the member."""

@@ -8,7 +8,8 @@ from comeback_contracts.instants import format_instant
 from comeback_kit.db import Connection
 from loyalty.books import Book, Key, LotRow
 from loyalty.expiry import expires_at
-from loyalty.ledger import Grant, Ledger, Memo
+from loyalty.ledger import Ledger
+from loyalty.memo import Grant, Memo
 from loyalty.notices import Notices, transaction_id
 from loyalty.program.tiers import Level
 from loyalty.program_store import Shop

@@ -6,6 +6,7 @@ level again inside a calendar or rolling window moves ``until`` on; an anniversa
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -169,6 +170,7 @@ def _reached(tiers: Tiers, value: int) -> int:
     return sum(level.threshold <= value for level in tiers.levels) - 1
 
 
+@lru_cache(maxsize=8192)
 def _months_later(at: datetime, months: int, zone: ZoneInfo, *, extra_days: int = 0) -> datetime:
     local = at.astimezone(zone)
     day = add_months(local.date(), months) + timedelta(days=extra_days)

@@ -64,7 +64,7 @@ select l.shop_id, l.customer_id, l.lot_id, l.remaining, l.held, l.earned, l.expi
 from lots l left join replay r using (shop_id, customer_id, lot_id)
 where l.remaining <> coalesce(r.remaining, 0) or l.held <> coalesce(r.held, 0) or l.earned <> coalesce(r.earned, 0)
   or l.expired <> coalesce(r.expired, 0)
-  or l.clawed > l.earned or l.shortfall > greatest(0, l.earned - l.clawed - l.expired - l.remaining)"""
+  or l.clawed > l.earned or l.shortfall > greatest(0, l.earned - l.clawed - l.expired)"""
 _ORDERS: Final = """
 select o.shop_id, o.order_id, o.settled, l.earned - l.clawed - l.shortfall as booked
 from orders o
