@@ -14,6 +14,7 @@ from comeback_contracts.envelope import encode, make_event
 from comeback_contracts.topics import event_key, topic_of
 from comeback_kit.consumer import Context
 from comeback_kit.events import Event
+from comeback_kit.log.postgres import PostgresLog
 from feedback.app import create_app
 from feedback.consumers import SUBSCRIPTIONS
 from feedback.settings import Settings
@@ -27,6 +28,7 @@ HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 Json = dict[str, Any]
 _HANDLERS = {one.topic: one.handler for one in SUBSCRIPTIONS}
 _numbers = itertools.count(1)
+_LOGS: dict[str, str] = {}
 
 
 def instant(at: datetime) -> str:
@@ -106,7 +108,7 @@ def shop_event(*, at: datetime, shop: str = "demo", **changes: Any) -> Event:
 
 def hidden_fields(html: str) -> dict[str, str]:
     """What a browser sends along with a form."""
-    return {name: value for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', html)}
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', html))
 
 
 class World:
@@ -199,9 +201,9 @@ class World:
         assert url.startswith(f"{PUBLIC}/f/")
         return url.removeprefix(PUBLIC)
 
-    async def open(self, path: str, *, expect: int = 200, **headers: str) -> str:
+    async def open(self, path: str, *, expect: int = 200, language: str = "") -> str:
         """The page at a link, as a browser gets it."""
-        answer = await self.visitor.get(path, headers=headers)
+        answer = await self.visitor.get(path, headers={"Accept-Language": language})
         assert answer.status_code == expect, answer.text
         assert answer.headers["content-type"].startswith("text/html")
         return answer.text
@@ -223,13 +225,33 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world(postgres: TestServer, *, roles: str = "api,timers", **settings: Any) -> AsyncIterator[World]:
-    """Run the service with the demo shop."""
+async def world(postgres: TestServer, **settings: Any) -> AsyncIterator[World]:
+    """Run the service with the demo shop. Nothing goes through the log: neither consumer nor relay run."""
     clock = Clock(START)
-    async with service_app(
-        create_app, Settings, postgres, service="feedback", clock=clock, roles=roles, public_url=PUBLIC, **settings
-    ) as service:
-        running = World(service, clock)
-        async with running.client, running.visitor:
-            await running.take(shop_event(at=clock.now))
-            yield running
+    log = PostgresLog(await _unused_log(postgres))
+    await log.start()
+    try:
+        async with service_app(
+            create_app,
+            Settings,
+            postgres,
+            service="feedback",
+            clock=clock,
+            roles="api,timers",
+            public_url=PUBLIC,
+            log=log,
+            **settings,
+        ) as service:
+            running = World(service, clock)
+            async with running.client, running.visitor:
+                await running.take(shop_event(at=clock.now))
+                yield running
+    finally:
+        await log.stop()
+
+
+async def _unused_log(postgres: TestServer) -> str:
+    """One log for all tests that append nothing: a new database each would cost more than the tests."""
+    if postgres.url not in _LOGS:
+        _LOGS[postgres.url] = await postgres.empty()
+    return _LOGS[postgres.url]

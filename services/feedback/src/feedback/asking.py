@@ -232,7 +232,7 @@ async def _ask(tx: Connection, settlement: Settlement, asked: Sequence[_Candidat
     requests = []
     for one in asked:
         invitation, shop = one.invitation, known[one.invitation.shop_id]
-        wanted = _languages(settlement.people[invitation.person].language, one.facts.locale, shop.locale)
+        wanted = _languages(settlement.people[invitation.person].locale, one.facts.locale, shop.locale)
         link = SurveyLink(invitation.shop_id, invitation.invitation_id)
         token = sign(link, settlement.secrets[invitation.shop_id].link_keys)
         requests.append(

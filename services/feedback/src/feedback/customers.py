@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from msgspec import UNSET
 
@@ -15,7 +15,7 @@ from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
 from feedback import decisions, erasures, invitations, order_store, people, shop_secrets
 from feedback.invitations import Invitation
-from feedback.people import People, PersonKey
+from feedback.people import People, Person, PersonKey, Stated
 from feedback.views import ErasedData, MergedData, PersonData
 
 _STATED: Final = frozenset({"customer.registered", "customer.updated"})
@@ -28,7 +28,7 @@ class _Segment:
 
     merges: list[tuple[PersonKey, PersonKey]] = field(default_factory=list)
     erased: dict[PersonKey, datetime] = field(default_factory=dict)
-    locales: dict[PersonKey, list[Any]] = field(default_factory=dict)
+    locales: dict[PersonKey, Stated] = field(default_factory=dict)
 
     def customers(self) -> set[PersonKey]:
         return {one for pair in self.merges for one in pair} | set(self.erased) | set(self.locales)
@@ -75,27 +75,22 @@ def _take(segment: _Segment, event: Event) -> None:
         if data.locale is UNSET:
             return
         key = (event.shopid, data.customer_id)
-        segment.locales[key] = _later(segment.locales.get(key), _stated(event, data))
+        said, before = _stated(event, data), segment.locales.get(key)
+        if before is None or field_merge.beats(said, before):
+            segment.locales[key] = said
 
 
-def _stated(event: Event, data: PersonData) -> list[Any]:
+def _stated(event: Event, data: PersonData) -> Stated:
     try:
         return field_merge.stated({"locale": data.locale, "updated_at": data.updated_at}, event.time)["locale"]
     except ValueError as error:
         raise PoisonEvent(event, f"updated_at {error}") from error
 
 
-def _later(old: list[Any] | None, new: list[Any] | None) -> list[Any]:
-    if old is None or new is None:
-        return new or old or []
-    return new if field_merge.beats(new, old) else old
-
-
 async def _apply(tx: Connection, segment: _Segment, known: People) -> None:
     moved = _merge(known, segment.merges)
     for key, said in segment.locales.items():
-        person = known[people.root(known, key)]
-        person.locale = _later(person.locale, said)
+        known[people.root(known, key)].state(said)
     await people.write(tx, known)
     if moved:
         await _move(tx, moved)
@@ -109,10 +104,9 @@ def _merge(known: People, merges: Iterable[tuple[PersonKey, PersonKey]]) -> dict
         if old == new:
             continue
         left, kept = known[old], known[new]
-        if left.locale is not None:
-            kept.locale = _later(kept.locale, left.locale)
+        kept.state(left.stated)
         kept.contacted_at = max((at for at in (left.contacted_at, kept.contacted_at) if at), default=None)
-        left.into_id, left.locale, left.contacted_at = new[1], None, None
+        known[old] = Person(into_id=new[1])
         joined.append(old)
     return {key: people.root(known, key) for key in joined}
 

@@ -7,32 +7,44 @@ the same moment.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 
+from comeback_contracts import field_merge
 from comeback_kit.db import Connection
 
 PersonKey: TypeAlias = tuple[str, str]  # shop, customer
 
 
+Stated: TypeAlias = list[Any]
+"""``[value, instant]``: a field as ``comeback_contracts.field_merge`` compares it."""
+
+
 @dataclass(slots=True)
 class Person:
-    """One customer as stored. ``into_id``: the account they were merged into. ``locale``: ``[value, instant]``."""
+    """One customer as stored. ``into_id``: the account they were merged into. ``locale_at``: when it was stated."""
 
     into_id: str | None = None
-    locale: list[str | None] | None = None
+    locale: str | None = None
+    locale_at: str | None = None
     contacted_at: datetime | None = None
 
+    def state(self, said: Stated | None) -> None:
+        """Take what was said of the language, unless something later is known."""
+        known = self.stated
+        if said is not None and (known is None or field_merge.beats(said, known)):
+            self.locale, self.locale_at = said
+
     @property
-    def language(self) -> str | None:
-        """The language tag that the customer is known to read."""
-        return None if self.locale is None else self.locale[0]
+    def stated(self) -> Stated | None:
+        """What is known of the language, and since when."""
+        return None if self.locale_at is None else [self.locale, self.locale_at]
 
 
 People: TypeAlias = dict[PersonKey, Person]
 
-_COLUMNS = "c.shop_id, c.customer_id, c.into_id, c.locale, c.contacted_at"
+_COLUMNS = "c.shop_id, c.customer_id, c.into_id, c.locale, c.locale_at, c.contacted_at"
 
 
 async def lock(tx: Connection, customers: Iterable[PersonKey]) -> People:
@@ -80,7 +92,7 @@ async def read(tx: Connection, customers: Iterable[PersonKey]) -> People:
 
 
 def _person(row: asyncpg.Record) -> Person:
-    return Person(row["into_id"], row["locale"], row["contacted_at"])
+    return Person(row["into_id"], row["locale"], row["locale_at"], row["contacted_at"])
 
 
 def _not_followed(people: People) -> list[PersonKey]:
@@ -104,14 +116,15 @@ async def write(tx: Connection, people: Mapping[PersonKey, Person]) -> None:
     keys = sorted(people)
     await tx.execute(
         """update customers c
-           set into_id = w.into_id, locale = w.locale, contacted_at = w.contacted_at
-           from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[])
-             as w(shop_id, customer_id, into_id, locale, contacted_at)
+           set into_id = w.into_id, locale = w.locale, locale_at = w.locale_at, contacted_at = w.contacted_at
+           from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+             as w(shop_id, customer_id, into_id, locale, locale_at, contacted_at)
            where c.shop_id = w.shop_id and c.customer_id = w.customer_id""",
         [key[0] for key in keys],
         [key[1] for key in keys],
         [people[key].into_id for key in keys],
         [people[key].locale for key in keys],
+        [people[key].locale_at for key in keys],
         [people[key].contacted_at for key in keys],
     )
 

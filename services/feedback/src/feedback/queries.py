@@ -101,7 +101,7 @@ async def post_purchase(
         return PostPurchase(survey=None)
     invitation, version = found
     shop = (await shops.read(tx, [shop_id]))[shop_id]
-    language = language_for([known[shop_id, owner].language, order.facts.locale, *browser, shop.locale])
+    language = language_for([known[shop_id, owner].locale, order.facts.locale, *browser, shop.locale])
     secrets = (await shop_secrets.existing(tx, [shop_id]))[shop_id]
     token = sign(SurveyLink(shop_id, invitation.invitation_id), secrets.link_keys)
     asked: dict[str, Any] = {

@@ -12,7 +12,7 @@ from feedback.page.rendering import page
 from feedback.shops import Shop
 from feedback.survey.questions import Question
 from feedback.survey.submission import Errors
-from feedback.survey.walk import PageOf, Way, pages_of
+from feedback.survey.walk import PageOf, Way, pages_of, rules_after
 from feedback.visits import Visit
 
 
@@ -28,7 +28,7 @@ def survey_page(
     status: int = 200,
 ) -> HTMLResponse:
     """The questions that are next, with what was given; ``chosen``: the language that the reader picked on the page."""
-    survey, shop = visit.version.survey, visit.shop.name
+    shop = visit.shop.name
     wrong = errors or {}
     required = way.required
     questions = [
@@ -36,20 +36,8 @@ def survey_page(
         | {"required": question.id in required or question.required}
         for question in shown
     ]
-    pages = pages_of(survey, way)
-    step = next((place for place, one in enumerate(pages, 1) if one[0].id == shown[0].id), 1)
-    last = not any(rule.after == shown[-1].id for rule in survey.logic) and shown[-1].id == survey.questions[-1].id
-    words: dict[str, Any] = {
-        "heading": language.say("survey.title"),
-        "title": _title(language, failed=bool(wrong)),
-        "step": step,
-        "say_step": language.say("survey.step", step=step),
-        "say_lead": language.say("survey.lead"),
-        "say_error": language.say("error.title"),
-        "say_optional": language.say("survey.optional"),
-        "say_no_answer": language.say("survey.no_answer"),
-        "say_send": language.say("survey.send" if last else "survey.next"),
-        "say_back": language.say("survey.back"),
+    words = _said(language, failed=bool(wrong)) | {
+        **_place(visit, shown, way, language, chosen),
         "errors": [
             {"target": one["target"], "question": one["text"].text, "text": one["error"]}
             for one in questions
@@ -59,10 +47,35 @@ def survey_page(
         "shown": ",".join(question.id for question in shown),
         "version": visit.version.version,
         "lang_kept": chosen or "",
+    }
+    at = shown[0].id if words["step"] > 1 else None
+    return page("survey.html", {**words, **_frame(language, shop, at=at)}, status=status)
+
+
+def _said(language: Language, *, failed: bool) -> dict[str, Any]:
+    return {
+        "heading": language.say("survey.title"),
+        "title": _title(language, failed=failed),
+        "say_lead": language.say("survey.lead"),
+        "say_error": language.say("error.title"),
+        "say_optional": language.say("survey.optional"),
+        "say_no_answer": language.say("survey.no_answer"),
+        "say_back": language.say("survey.back"),
+    }
+
+
+def _place(visit: Visit, shown: PageOf, way: Way, language: Language, chosen: str | None) -> dict[str, Any]:
+    """Which page of the way this is, what the button says, and where back leads."""
+    survey = visit.version.survey
+    pages = pages_of(survey, way)
+    step = next((place for place, one in enumerate(pages, 1) if one[0].id == shown[0].id), 1)
+    last = shown[-1].id == survey.questions[-1].id and not rules_after(survey, shown[-1].id)
+    return {
+        "step": step,
+        "say_step": language.say("survey.step", step=step),
+        "say_send": language.say("survey.send" if last else "survey.next"),
         "back": None if step == 1 else _address(_at=pages[step - 2][0].id, lang=chosen),
     }
-    at = shown[0].id if step > 1 else None
-    return page("survey.html", {**words, **_frame(language, shop, at=at)}, status=status)
 
 
 def _title(language: Language, *, failed: bool) -> str:

@@ -115,7 +115,7 @@ async def _visit_as_seen(
 
 def _language(found: Visit, request: Request, chosen: str | None) -> Language:
     browser = accepted(request.headers.get("accept-language"))
-    return language_for([chosen, found.person.language, found.order_locale, *browser, found.shop.locale])
+    return language_for([chosen, found.person.locale, found.order_locale, *browser, found.shop.locale])
 
 
 def _kept_answers(found: Visit) -> dict[str, Any]:

@@ -48,13 +48,15 @@ TABLES = {
           primary key (shop_id, order_id)
         )""",
     # Everybody that an order named. `into_id`: the account a merged customer became; `contacted_at`: when they were
-    # last asked (or answered unasked). The row is what serializes "at most once in 90 days".
+    # last asked (or answered unasked); `locale_at`: when the language was stated. The row is what serializes "at most
+    # once in 90 days".
     "customers": """
         create table customers (
           shop_id text collate "C" not null,
           customer_id text collate "C" not null,
           into_id text collate "C",
-          locale jsonb,
+          locale text,
+          locale_at text collate "C",
           contacted_at timestamptz,
           primary key (shop_id, customer_id)
         )""",
