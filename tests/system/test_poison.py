@@ -57,6 +57,12 @@ def _line(story: OrderStory, **changes: Any) -> bytes:
     return _order(story, lines=[{**line, **changes}])
 
 
+def _without_time(story: OrderStory) -> bytes:
+    """The event's time stands in for the order's ``updated_at``, and neither says when."""
+    order = {name: value for name, value in story.paid()["data"]["order"].items() if name != "updated_at"}
+    return json.dumps(_document(story, time="yesterday", data={"order": order})).encode()
+
+
 def _deep(story: OrderStory) -> bytes:
     text = json.dumps(_document(story, data={"order": "DEEP"}))
     return text.replace('"DEEP"', "[" * 20_000 + "]" * 20_000).encode()
@@ -75,7 +81,7 @@ _POISON: dict[str, Callable[[OrderStory], bytes]] = {
     "float_money": lambda story: _order(story, total=25.5),
     "money_beyond_all_bounds": lambda story: _line(story, total=10**30),
     "deep_nesting": _deep,
-    "no_time": lambda story: json.dumps(_document(story, time="yesterday")).encode(),
+    "no_time": _without_time,
     "data_is_null": lambda story: json.dumps(_document(story, data=None)).encode(),
     "no_order": lambda story: json.dumps(_document(story, data={})).encode(),
     "lines_are_text": lambda story: _order(story, lines="none"),
