@@ -89,8 +89,12 @@ class KafkaBroker:
             _PROPERTIES.format(port=self.port, controller=self._controller, folder=folder)
         )
         (folder / "log4j2.properties").write_text(_LOGGING)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        self._java("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", "server.properties").wait()
+        cluster = "c" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]  # a leading "-" would be an option
+        formatting = self._java(
+            "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", "server.properties"
+        )
+        if formatting.wait() != 0:
+            raise RuntimeError(f"cannot format the storage:\n{(folder / 'broker.log').read_text()[-2000:]}")
 
     @property
     def url(self) -> str:

@@ -52,7 +52,8 @@ def _decode(record: Record, types: frozenset[str] | None) -> Delivery:
         return Delivery(record, None, "a text holds NUL, which no database keeps")
     if types is not None and event.type not in types:
         return Delivery(record, None, f"unknown type {event.type[:100]!r} on {record.topic}")
-    for part in (event.id, event.source, event.shopid):
-        if not part or len(part) > _KEY_MOST or "\x00" in part:
-            return Delivery(record, None, "id, source and shopid must have 1 to 512 characters without NUL")
+    if not (
+        0 < len(event.id) <= _KEY_MOST and 0 < len(event.source) <= _KEY_MOST and 0 < len(event.shopid) <= _KEY_MOST
+    ):
+        return Delivery(record, None, f"id, source and shopid must have 1 to {_KEY_MOST} characters")
     return Delivery(record, event)
