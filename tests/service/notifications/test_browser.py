@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
 from playwright.async_api import Page, async_playwright
 
 from tests.service.notifications.world import World, ago, customer, order, points, shop, survey
 from tests.support.waiting import eventually
 
 CHROMIUM = "/usr/bin/chromium"
+NO_LANDMARKS = {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}}
 SIZES = {"wide": (1280, 900), "narrow": (375, 760)}
 
 
@@ -95,3 +97,34 @@ async def test_the_pages_read_well_and_work_by_keyboard(world: World, tmp_path: 
         await picture(page, tmp_path, f"preferences-{name}")
         await browser.close()
     assert (await world.get("customers/c1/preferences"))["categories"]["surveys"] is False
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_no_barrier_on_any_page_or_in_any_mail(world: World, scheme: str) -> None:
+    await world.tell(
+        shop(url="https://roestwerk.example"), customer(), order(), order("1002", "c2"), points(), survey()
+    )
+    preferences = (await world.get("customers/c1/preferences"))["url"].removeprefix("http://shop.test")
+    mails = [one["id"] for one in await world.messages(customer_id="c1")]
+    assert len(mails) == 3
+    paths = ["/mailbox", "/mailbox?show=unsent", preferences, f"{preferences}?saved=saved", "/p/none"]
+    paths += [f"/mailbox/{one}{view}" for one in mails for view in ("", "?view=text", "?view=headers")]
+    async with served(world) as base, async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = await browser.new_context(
+            color_scheme=scheme,  # type: ignore[arg-type]  # the parameter's two values are among those taken
+            extra_http_headers={"Accept": "text/html"},
+        )
+        page = await context.new_page()
+        for path in paths:
+            await page.goto(base + path)
+            found = await Axe().run(page)
+            assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        for one in mails:
+            # The mailbox's frame lets no script in, so the mail is looked at alone; landmarks are the mail program's.
+            await page.set_content((await world.get(f"messages/{one}"))["mail"]["html"])
+            found = await Axe().run(page, options={"rules": NO_LANDMARKS})
+            assert found.violations_count == 0, f"{one}: {found.generate_report()}"
+        await browser.close()
