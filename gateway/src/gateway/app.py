@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Final
 
-from fastapi import FastAPI
-from starlette.types import ASGIApp
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from comeback_contracts.topics import TOPICS
 from comeback_kit import migrate, problems
 from comeback_kit.auth import Minter
 from comeback_kit.db import Database
+from comeback_kit.errors import DomainError
 from comeback_kit.health import Health
 from comeback_kit.log import open_log
 from comeback_kit.log.port import EventLog, TopicSpec
@@ -38,13 +40,26 @@ DEFINITION: Final = ServiceDefinition(name=NAME, title="Comeback")
 """Not run by the kit (the gateway checks the callers' own credentials); its health calls look at it."""
 
 
+class GatewayApp(FastAPI):
+    """FastAPI for the gateway's own routes, behind the front: what is proxied never enters it."""
+
+    front: Front
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.front if scope["type"] == "http" else self.own)(scope, receive, send)
+
+    async def own(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The gateway's own routes, and its lifespan."""
+        await super().__call__(scope, receive, send)
+
+
 def create_app(
     settings: Settings | None = None,
     *,
     log: EventLog | None = None,
     clock: Clock | None = None,
     services: Mapping[str, ASGIApp] | None = None,
-) -> FastAPI:
+) -> GatewayApp:
     """The gateway. ``services``: apps in this process by name, whose lifespans are the caller's; others by their URL.
 
     A log that is given is the caller's: it is neither started nor stopped here.
@@ -63,7 +78,7 @@ def create_app(
         vault=vault,
         clock=clock,
     )
-    app = FastAPI(
+    app = GatewayApp(
         title="Comeback",
         version=DEFINITION.version,
         lifespan=_lifespan(settings, db, event_log, parts, own_log=log is None),
@@ -76,8 +91,15 @@ def create_app(
     for router in (health.router, document.router, ingest_routes.router, webhook_routes.router, post_purchase.router):
         app.include_router(router)
     authenticator = Authenticator(directory, lambda: clock().timestamp())
-    app.add_middleware(Front, upstreams=parts.upstreams, authenticator=authenticator, minter=parts.minter)
+    app.add_exception_handler(Exception, _unexpected)
+    app.front = Front(app.own, upstreams=parts.upstreams, authenticator=authenticator, minter=parts.minter)
     return app
+
+
+async def _unexpected(request: Request, _: Exception) -> Response:
+    # Starlette sends this and raises the error on, so that it is logged.
+    detail = "an unexpected error; the request id names it in our logs"
+    return problems.response(DomainError(detail), problems.request_id_of(request))
 
 
 def vault_of(settings: Settings) -> Vault:

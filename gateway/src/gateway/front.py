@@ -40,9 +40,6 @@ class Front:
         self._metrics = _Metrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._own(scope, receive, send)
-            return
         started = time.perf_counter()
         incoming = headers.read(scope["headers"])
         request_id = telemetry.request_id_from(_text(incoming.request_id))

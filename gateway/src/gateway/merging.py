@@ -8,6 +8,7 @@ Json = dict[str, Any]
 _METHODS: Final = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
 _PUBLIC: Final = ("/v1/", "/f/", "/p/", "/mailbox")
 _HOSTED: Final = ("/f/", "/p/", "/v1/webhooks/")
+_SCHEMAS: Final = "#/components/schemas/"
 _DROPPED: Final = frozenset({"HTTPValidationError", "ValidationError"})  # FastAPI's own failures; ours are problems
 _DESCRIPTION: Final = """What belongs after the purchase: points, surveys, messages, recommendations.
 
@@ -98,6 +99,8 @@ def _operation(prefix: str, path: str, operation: Json) -> Json:
 def _security(path: str) -> list[Json]:
     if path.startswith(_HOSTED):
         return []
+    if path.startswith("/mailbox"):
+        return [{"shopKey": []}, {}]  # or nothing, from this machine
     if path.startswith("/v1/post-purchase/"):
         return [{"shopKey": []}, {"customerToken": []}]
     parts = path.split("/")
@@ -109,16 +112,11 @@ def _named(prefix: str, name: str) -> str:
 
 
 def _renamed(value: Any, prefix: str) -> Any:
-    """The same value with its references to schemas prefixed."""
+    """The same value with its references to schemas prefixed: those of ``$ref``, and those of a discriminator's map."""
+    if isinstance(value, dict):
+        return {key: _renamed(item, prefix) for key, item in value.items()}
     if isinstance(value, list):
         return [_renamed(item, prefix) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: _reference(item, prefix) if key == "$ref" else _renamed(item, prefix) for key, item in value.items()}
-
-
-def _reference(value: Any, prefix: str) -> Any:
-    start = "#/components/schemas/"
-    if isinstance(value, str) and value.startswith(start):
-        return start + _named(prefix, value.removeprefix(start))
+    if isinstance(value, str) and value.startswith(_SCHEMAS):
+        return _SCHEMAS + _named(prefix, value.removeprefix(_SCHEMAS))
     return value

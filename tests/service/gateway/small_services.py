@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.responses import Response, StreamingResponse
 
-from comeback_kit import problems
+from comeback_kit import errors, problems
 from comeback_kit.auth import Verifier
 from comeback_kit.http import principal_of, requires
 from comeback_kit.middleware import Edge
@@ -53,7 +53,7 @@ def small_service(name: str, behaviour: Behaviour | None = None) -> FastAPI:
         caller = principal_of(request)
         owner = is_as.orders.get(order_id)
         if owner is None or (caller.kind == "customer" and caller.subject != owner):
-            return problems.response(problems.errors.NotFound(), problems.request_id_of(request))
+            return problems.response(errors.NotFound(), problems.request_id_of(request))
         return is_as.part
 
     @app.get("/readyz")
@@ -61,7 +61,7 @@ def small_service(name: str, behaviour: Behaviour | None = None) -> FastAPI:
         is_as.asked += 1
         lags = is_as.lags.pop(0) if is_as.lags and caught_up else {}
         if lags:
-            away = problems.errors.Unavailable(extra={"lags": lags})
+            away = errors.Unavailable(extra={"lags": lags})
             return problems.response(away, problems.request_id_of(request))
         return {"status": "ok"}
 
@@ -71,10 +71,10 @@ def small_service(name: str, behaviour: Behaviour | None = None) -> FastAPI:
 
 
 def _add_echo(app: FastAPI, name: str, is_as: Behaviour) -> None:
-    hidden = {"methods": ["GET", "POST", "PUT", "DELETE"], "include_in_schema": False}
+    every = ["GET", "POST", "PUT", "DELETE"]
 
-    @app.api_route(f"/v1/{name}/echo/{{rest:path}}", **hidden)
-    @app.api_route(f"/v1/{name}/me/{{rest:path}}", **hidden)
+    @app.api_route(f"/v1/{name}/echo/{{rest:path}}", methods=every, include_in_schema=False)
+    @app.api_route(f"/v1/{name}/me/{{rest:path}}", methods=every, include_in_schema=False)
     @app.get(f"/v1/{name}/me")
     async def echo(request: Request, rest: str = "") -> Any:
         is_as.asked += 1

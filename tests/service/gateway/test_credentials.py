@@ -123,7 +123,7 @@ async def test_a_token_that_was_good_runs_out_and_follows_its_secret(gateway: Ru
 
 async def test_a_shop_may_sign_with_its_own_key_pair(gateway: Running) -> None:
     pair = ECKey.generate_key("P-256", {"kid": "one"})
-    await gateway.admin.set_jwks("demo", KeySet([pair]).as_dict(private=False))
+    await gateway.admin.set_jwks("demo", dict(KeySet([pair]).as_dict(private=False)))
     now = int(time.time())
     claims: dict[str, Any] = {"sub": "c-9", "aud": "demo", "iat": now, "exp": now + 60}
     assert await status(gateway, jwt.encode({"alg": "ES256", "kid": "one"}, claims, pair)) == 200

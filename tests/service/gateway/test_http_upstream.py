@@ -228,10 +228,11 @@ async def test_too_many_calls_are_refused_at_once_and_others_go_on() -> None:
 async def test_a_slow_reader_slows_the_service_and_fills_no_memory() -> None:
     sent = 0
 
-    async def flood(_: Request, writer: asyncio.StreamWriter) -> None:
+    async def flood(request: Request, writer: asyncio.StreamWriter) -> None:
         nonlocal sent
+        assert request.number == 0
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
-        for _ in range(50):
+        for _piece in range(50):
             writer.write(b"x" * 1_000_000)
             await writer.drain()
             sent += 1_000_000

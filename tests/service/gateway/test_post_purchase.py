@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -18,7 +19,7 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PARTS = {
+PARTS: dict[str, dict[str, Any]] = {
     "loyalty": {"points_earned": 120, "points_pending": 0, "balance": 340, "tier": None},
     "feedback": {"survey": {"survey_id": "nps"}},
     "notifications": {"messages": []},
@@ -47,7 +48,7 @@ async def shared(request: pytest.FixtureRequest, postgres: TestServer) -> AsyncI
         if request.param == "in_process":
             running = running_gateway(postgres, services=apps)
         else:
-            urls = {f"{name}_url": stack.enter_context(served(app)) for name, app in apps.items()}
+            urls: dict[str, Any] = {f"{name}_url": stack.enter_context(served(app)) for name, app in apps.items()}
             running = running_gateway(postgres, services={}, **urls)
         async with running as gateway:
             yield Four(gateway, behaviours)

@@ -202,8 +202,9 @@ async def test_a_slow_call_in_this_process_is_bounded(postgres: TestServer) -> N
 
 async def test_one_busy_service_does_not_take_the_others(postgres: TestServer) -> None:
     async with running_gateway(postgres, upstream_limit=2) as gateway, gateway.client() as client:
-        held = [asyncio.create_task(client.get("/v1/loyalty/slow?seconds=0.5")) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        held = [asyncio.create_task(client.get("/v1/loyalty/slow?seconds=1")) for _ in range(2)]
+        bulkhead = gateway.app.state.parts.upstreams["loyalty"]._bulkhead
+        await eventually(lambda: bulkhead.in_flight == 2)
         answer = await client.get("/v1/loyalty/echo/x")
         assert (answer.status_code, answer.json()["code"]) == (503, "service_busy")
         assert (await client.get("/v1/feedback/echo/x")).status_code == 200

@@ -110,7 +110,7 @@ async def test_a_shop_changed_while_the_log_is_away_is_told_when_it_is_back(
         second = create_app(settings, log=back)
         async with second.router.lifespan_context(second):
             await eventually(lambda: back.end_offsets([SHOPS]), that=lambda ends: sum(ends.values()) == 1)
-        assert (await client.get("/readyz?caught_up=true")).status_code == 200
+            await eventually(lambda: client.get("/readyz?caught_up=true"), that=lambda found: found.status_code == 200)
         await back.stop()
         await postgres.drop(back_url)
 

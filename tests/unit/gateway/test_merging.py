@@ -28,6 +28,7 @@ def service(name: str) -> dict[str, Any]:
         "components": {
             "schemas": {
                 "Thing": {"properties": {"next": {"anyOf": [{"$ref": "#/components/schemas/Thing"}]}}},
+                "Either": {"discriminator": {"mapping": {"a": "#/components/schemas/Thing"}}},
                 "HTTPValidationError": {"type": "object"},
             }
         },
@@ -40,9 +41,11 @@ def test_operation_ids_and_schemas_of_two_services_do_not_meet() -> None:
     assert len(ids) == len(set(ids))
     assert {"loyalty_list", "feedback_list", "gateway_post_events"} <= set(ids)
     schemas = document["components"]["schemas"]
-    assert schemas.keys() == {"Problem", "Loyalty.Thing", "Feedback.Thing"}
+    both = {f"{name}.{kind}" for name in ("Loyalty", "Feedback") for kind in ("Thing", "Either")}
+    assert schemas.keys() == {"Problem"} | both
     inner = schemas["Loyalty.Thing"]["properties"]["next"]["anyOf"][0]
     assert inner == {"$ref": "#/components/schemas/Loyalty.Thing"}
+    assert schemas["Feedback.Either"]["discriminator"]["mapping"] == {"a": "#/components/schemas/Feedback.Thing"}
 
 
 def test_only_public_paths_are_in_it() -> None:
