@@ -1,6 +1,7 @@
 """Order events to points, beside pgbench's TPC-B on the same server and beside the database work alone."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 import uvloop
@@ -18,6 +19,9 @@ ALONE = "the same batches with the database work alone"
 
 def measure(quick: bool) -> Sequence[Result]:
     """Peer, ours, peer, ours, peer: what else the machine does falls on both."""
+    # As the service's own processes do: the replay runs in this one, and must not pay for what they do not.
+    gc.collect()
+    gc.freeze()
     with (
         postgres() as server,
         running_broker() as broker,
