@@ -8,16 +8,16 @@ import numpy as np
 from recommendations.engine.columns import Floats, Ints, tally
 from recommendations.engine.community import SHRINK, ring_part
 from recommendations.engine.evidence import Reason
-from recommendations.engine.orders import NOBODY, decayed, size_weight
+from recommendations.engine.orders import NOBODY, decayed
 from recommendations.engine.shop import ShopEngine
 
-BUYERS = 500
-ORDERS_EACH = 20
+BUYERS = 250
+ORDERS_EACH = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Buyers:
-    """The newest buyers of the seeds (at most 500), with the newest 20 orders of each."""
+    """The newest buyers of the seeds (at most 250), with the last 10 orders of each."""
 
     engine: ShopEngine
     seeds: Ints
@@ -41,17 +41,17 @@ class Buyers:
 def of_buyers(engine: ShopEngine, seeds: Ints, now: float) -> Buyers:
     """Each buyer votes once for each product, the less the more products that buyer has; softened by popularity."""
     buyers = _newest_buyers(engine, seeds)
-    weights, lists = [], []
-    for owner, at in buyers.items():
-        slots = engine.customers.own(owner)[-ORDERS_EACH:]
-        products = np.unique(engine.orders.lines(slots)[0])
-        lists.append(products)
-        weights.append(float(decayed(np.array([at]), now, 180.0)[0]) * size_weight(len(products)))
-    if not lists:
+    if not buyers:
         none = np.zeros(engine.size)
         return Buyers(engine, seeds, none, none.astype(np.int32), 0)
-    lines = np.concatenate(lists)
-    values = tally(lines, np.repeat(weights, [len(products) for products in lists]), engine.size)
+    own = [engine.customers.own(owner)[-ORDERS_EACH:] for owner in buyers]
+    lines, lengths = engine.orders.lines(np.concatenate(own))
+    buyer_of_order = np.repeat(np.arange(len(own)), [len(slots) for slots in own])
+    pairs = np.unique(np.repeat(buyer_of_order, lengths) * engine.size + lines)
+    buyer, lines = np.divmod(pairs, engine.size)
+    size = np.bincount(buyer, minlength=len(own))
+    weights = decayed(np.array(list(buyers.values())), now, 180.0) / np.sqrt(np.maximum(size - 1, 1))
+    values = tally(lines, weights[buyer], engine.size)
     supports = np.bincount(lines, minlength=engine.size).astype(np.int32)
     values[seeds] = 0.0
     some = np.flatnonzero(values)

@@ -1,10 +1,10 @@
 """What other orders say: products that were bought together with the given ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recommendations.engine.columns import Floats, Ints, first_of_each, tally
+from recommendations.engine.columns import Floats, Ints, Longs, first_of_each, tally
 from recommendations.engine.shop import ShopEngine
 
 SHRINK = 10.0
@@ -16,13 +16,14 @@ TOP = 30
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """The orders that were read for some seeds, and the score they give to every product.
+    """The orders that were read for some seeds, and the scores they give.
 
-    `values` is by product row, 0 for the seeds themselves; `orders` are distinct slots, `rings` the part read of each
-    seed's ring in the order of `seeds`.
+    `rows` are the products with a score, ascending, `scores` theirs; `orders` are distinct slots, with their products
+    one after another in `lines`; `rings` is the part read of each seed's ring, in the order of `seeds`.
     """
 
-    values: Floats
+    rows: Longs
+    scores: Floats
     seeds: Ints
     rings: tuple[Ints, ...]
     orders: Ints
@@ -35,15 +36,12 @@ def of_one(engine: ShopEngine, seed: int, now: float) -> Together:
     with both, W that of all orders with one; half-life 180 days.
     """
     ring = engine.rings.newest(seed, engine.rings.size)
-    lines, lengths = engine.orders.lines(ring)
     shrink = engine.clock.shrink(now, 180.0)
-    weights = np.repeat(engine.orders.weight180.data[ring] * shrink, lengths)
-    values = tally(lines, weights, engine.size)
-    values[seed] = 0.0
+    seeds = np.array([seed], dtype=np.int32)
+    votes = engine.orders.weight180.data[ring] * shrink
+    found = _count(engine, seeds, (ring,), ring, votes, own=False)
     own = float(engine.weight.data[seed]) * shrink
-    _soften(engine, values, shrink, 0.4)
-    values /= (own + SHRINK) ** 0.8
-    return Together(values, np.array([seed], dtype=np.int32), (ring,), ring, lines, lengths)
+    return replace(found, scores=_soft(engine, found, shrink, 0.4) * (own + SHRINK) ** -0.8)
 
 
 def of_basket(engine: ShopEngine, seeds: Ints, now: float, *, beta: float) -> Together:
@@ -51,24 +49,16 @@ def of_basket(engine: ShopEngine, seeds: Ints, now: float, *, beta: float) -> To
     power 1.75; divided by the mean of the 30 largest.
     """
     rings, orders, overlap = overlapping(engine, seeds, seed_weights(engine, seeds, now))
-    lines, lengths = engine.orders.lines(orders)
     votes = engine.orders.weight365.data[orders] * overlap**OVERLAP_POWER
-    values = tally(lines, np.repeat(votes, lengths), engine.size)
-    values[seeds] = 0.0
-    _soften(engine, values, engine.clock.shrink(now, 180.0), beta)
-    normalize(values)
-    return Together(values, seeds, rings, orders, lines, lengths)
+    found = _count(engine, seeds, rings, orders, votes, own=False)
+    return _normalized(engine, found, now, beta)
 
 
 def of_history(engine: ShopEngine, seeds: Ints, weights: Floats, now: float) -> Together:
     """The same with weighted seeds that stay in the answer: what goes with all that a customer bought."""
     rings, orders, overlap = overlapping(engine, seeds, seed_weights(engine, seeds, now) * weights)
-    lines, lengths = engine.orders.lines(orders)
     votes = engine.orders.weight365.data[orders] * overlap
-    values = tally(lines, np.repeat(votes, lengths), engine.size)
-    _soften(engine, values, engine.clock.shrink(now, 180.0), 0.4)
-    normalize(values)
-    return Together(values, seeds, rings, orders, lines, lengths)
+    return _normalized(engine, _count(engine, seeds, rings, orders, votes, own=True), now, 0.4)
 
 
 def ring_part(engine: ShopEngine, seeds: int) -> int:
@@ -99,16 +89,30 @@ def overlapping(engine: ShopEngine, seeds: Ints, weights: Floats) -> tuple[tuple
     return rings, orders, tally(place[found], each, len(orders))
 
 
-def normalize(values: Floats) -> None:
-    """Divide by the mean of the 30 largest, of which missing ones count 0."""
-    positive = values[values > 0.0]
-    largest = np.partition(positive, -TOP)[-TOP:] if len(positive) > TOP else positive
-    total = float(largest.sum())
-    if total > 0.0:
-        values /= total / TOP
+def top_mean(values: Floats) -> float:
+    """The mean of the 30 largest, of which missing ones count 0."""
+    largest = np.partition(values, -TOP)[-TOP:] if len(values) > TOP else values
+    return float(largest.sum()) / TOP
 
 
-def _soften(engine: ShopEngine, values: Floats, shrink: float, power: float) -> None:
-    """Divide by (W + s)^power: a product that everybody buys is no news."""
-    some = np.flatnonzero(values)
-    values[some] *= (engine.weight.data[some] * shrink + SHRINK) ** -power
+def _count(
+    engine: ShopEngine, seeds: Ints, rings: tuple[Ints, ...], orders: Ints, votes: Floats, *, own: bool
+) -> Together:
+    """The summed votes of the orders for every product in them; ``own``: for the seeds too."""
+    lines, lengths = engine.orders.lines(orders)
+    values = tally(lines, np.repeat(votes, lengths), engine.size)
+    if not own:
+        values[seeds] = 0.0
+    rows = np.flatnonzero(values > 0.0)  # from here on the rest of a large catalog costs nothing
+    return Together(rows, values[rows], seeds, rings, orders, lines, lengths)
+
+
+def _soft(engine: ShopEngine, found: Together, shrink: float, power: float) -> Floats:
+    """The scores over (W + s)^power: a product that everybody buys is no news."""
+    weight = engine.weight.data[found.rows] * shrink + SHRINK
+    return found.scores * np.exp(-power * np.log(weight))
+
+
+def _normalized(engine: ShopEngine, found: Together, now: float, power: float) -> Together:
+    soft = _soft(engine, found, engine.clock.shrink(now, 180.0), power)
+    return replace(found, scores=soft / (top_mean(soft) or 1.0))

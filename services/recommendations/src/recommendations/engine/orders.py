@@ -24,6 +24,7 @@ class Orders:
         self.weight180: Column[np.float64] = Column(np.float64)
         self.weight365: Column[np.float64] = Column(np.float64)
         self.pool: Column[np.int32] = Column(np.int32, 4096)
+        self._counting = np.arange(1024)
         self._room: list[int] = []
         self._free: dict[int, list[int]] = {}
         self.slots: dict[str, int] = self.names.numbers
@@ -69,9 +70,16 @@ class Orders:
         """The products of many orders one after another, and how many each order has."""
         lengths = self.length.data[slots]
         ends = np.cumsum(lengths, dtype=np.int64)
-        total = int(ends[-1]) if len(ends) else 0
-        where = np.repeat(self.start.data[slots] - ends + lengths, lengths) + np.arange(total)
-        return self.pool.data[where], lengths
+        where = np.repeat(self.start.data[slots] - ends + lengths, lengths)
+        where += self._numbers(len(where))
+        # "clip" only spares the bounds check: every place is inside, and this is the longest step of a read.
+        return self.pool.data.take(where, mode="clip"), lengths
+
+    def _numbers(self, count: int) -> Longs:
+        """0, 1, 2 … kept, as every read needs them."""
+        if count > len(self._counting):
+            self._counting = np.arange(2 * count)
+        return self._counting[:count]
 
     def with_product(self, product: int) -> Ints:
         """Every live order with this product, by one pass over the pool; for the rare refill of a ring."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommendations.engine.columns import AnyInts, Floats, Ints, tally
-from recommendations.engine.community import SHRINK, normalize
+from recommendations.engine.community import SHRINK, top_mean
 from recommendations.engine.orders import decayed
 from recommendations.engine.shop import ShopEngine
 
@@ -25,9 +25,11 @@ class Own:
         """Distinct products ever bought (of the orders read)."""
         return np.unique(self.lines)
 
-    def times(self, size: int) -> Ints:
-        """In how many of the own orders each product is."""
-        return np.bincount(self.lines, minlength=size).astype(np.int32)
+    def with_product(self, product: int) -> list[Ints]:
+        """The products of each own order that holds a product."""
+        ends = np.cumsum(self.lengths)
+        which = np.searchsorted(ends, np.flatnonzero(self.lines == product), side="right")
+        return [self.lines[ends[order] - self.lengths[order] : ends[order]] for order in which]
 
 
 def own_orders(engine: ShopEngine, customer_id: str | None, without: str | None = None) -> Own:
@@ -38,21 +40,22 @@ def own_orders(engine: ShopEngine, customer_id: str | None, without: str | None 
     return Own(slots, *engine.orders.lines(slots))
 
 
-def for_basket(engine: ShopEngine, own: Own, basket: Ints, now: float) -> Floats:
-    """Own orders count by age, and eight times over by how much they look like the basket at hand."""
-    rare = np.zeros(engine.size)
+def for_basket(engine: ShopEngine, own: Own, basket: Ints, now: float) -> tuple[AnyInts, Floats]:
+    """Own orders count by age, and eight times over by how much they look like the basket at hand.
+
+    Answers the own products outside of the basket, and their scores over the mean of the 30 largest.
+    """
+    products, which_product = np.unique(own.lines, return_inverse=True)
+    inside = np.isin(products, basket)
+    rare = np.zeros(len(products))
     shrink = engine.clock.shrink(now, 180.0)
-    rare[basket] = ((engine.weight.data[basket] * shrink + SHRINK) / SHRINK) ** -0.4
-    which = np.repeat(np.arange(len(own.slots)), own.lengths)
-    alike = tally(which, rare[own.lines], len(own.slots))
+    rare[inside] = ((engine.weight.data[products[inside]] * shrink + SHRINK) / SHRINK) ** -0.4
+    which_order = np.repeat(np.arange(len(own.slots)), own.lengths)
+    alike = tally(which_order, rare[which_product], len(own.slots))
     size = own.lengths.astype(np.float64)
     weight = decayed(engine.orders.at.data[own.slots], now, 90.0) * size**-0.3 * (1.0 + 8.0 * alike / np.sqrt(size))
-    values = tally(own.lines, np.repeat(weight, own.lengths), engine.size)
-    values[basket] = 0.0
-    some = np.flatnonzero(values)
-    values[some] **= 0.65
-    normalize(values)
-    return values
+    values = tally(which_product, np.repeat(weight, own.lengths), len(products))[~inside] ** 0.65
+    return products[~inside], values / (top_mean(values) or 1.0)
 
 
 def own_share(own: Own, basket: Ints, basket_size: int) -> float:
@@ -61,17 +64,13 @@ def own_share(own: Own, basket: Ints, basket_size: int) -> float:
     return (bought + 1) / (basket_size + 2)
 
 
-def next_basket(engine: ShopEngine, own: Own, now: float) -> Floats:
+def next_basket(engine: ShopEngine, own: Own, now: float) -> tuple[AnyInts, Floats]:
     """The own products by decayed count, by how often others buy them again, and by their season; largest = 1."""
     weight = decayed(engine.orders.at.data[own.slots], now, 90.0) * own.lengths.astype(np.float64) ** -0.15
-    values = tally(own.lines, np.repeat(weight, own.lengths), engine.size)
-    some = np.flatnonzero(values)
-    if not len(some):
-        return values
-    buyers, again = engine.customers.buyers.data[some], engine.customers.repeaters.data[some]
-    values[some] *= ((again + 0.6) / (buyers + 2.0)) ** 0.5 * season(engine, some) ** 0.25
-    values /= values.max()
-    return values
+    rows, values = _by_product(own, weight)
+    buyers, again = engine.customers.buyers.data[rows], engine.customers.repeaters.data[rows]
+    values = values * ((again + 0.6) / (buyers + 2.0)) ** 0.5 * season(engine, rows) ** 0.25
+    return rows, values / values.max(initial=1e-300)
 
 
 def season(engine: ShopEngine, products: AnyInts) -> Floats:
@@ -83,11 +82,14 @@ def season(engine: ShopEngine, products: AnyInts) -> Floats:
 
 def history(engine: ShopEngine, own: Own, now: float) -> tuple[Ints, Floats]:
     """The products that stand for the customer, at most 60, and how much each does (90 days, largest = 1)."""
-    weight = decayed(engine.orders.at.data[own.slots], now, 90.0)
-    values = tally(own.lines, np.repeat(weight, own.lengths), engine.size)
-    some = np.flatnonzero(values)
-    if len(some) > HISTORY_SEEDS:
-        some = some[np.argsort(-values[some], kind="stable")[:HISTORY_SEEDS]]
-    if not len(some):
-        return some.astype(np.int32), values[some]
-    return some.astype(np.int32), np.sqrt(values[some] / values[some].max())
+    rows, values = _by_product(own, decayed(engine.orders.at.data[own.slots], now, 90.0))
+    if len(rows) > HISTORY_SEEDS:
+        best = np.sort(np.argsort(-values, kind="stable")[:HISTORY_SEEDS])
+        rows, values = rows[best], values[best]
+    return rows.astype(np.int32), np.sqrt(values / values.max(initial=1e-300))
+
+
+def _by_product(own: Own, weight: Floats) -> tuple[AnyInts, Floats]:
+    """The own products, ascending, and the summed weight of the orders with each."""
+    rows, which = np.unique(own.lines, return_inverse=True)
+    return rows, tally(which, np.repeat(weight, own.lengths), len(rows))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommendations.engine.columns import Floats, Ints
+from recommendations.engine.columns import AnyInts, Floats
 from recommendations.engine.shop import ShopEngine
 
 
@@ -17,15 +17,12 @@ class Ranked:
     score: float
 
 
-def best(engine: ShopEngine, values: Floats, limit: int, excluded: Ints | None = None) -> list[Ranked]:
-    """The `limit` best products with a positive score. Scores that agree in twelve digits are equal, and the lower
-    product id goes first: neither arrival nor summation order shows.
+def best(engine: ShopEngine, rows: AnyInts, scores: Floats, limit: int, excluded: AnyInts) -> list[Ranked]:
+    """The `limit` best products with a positive score, but for the excluded ones. Scores that agree in twelve digits
+    are equal, and the lower product id goes first: neither arrival nor summation order shows.
     """
-    if excluded is not None and len(excluded):
-        values = values.copy()
-        values[excluded] = 0.0
-    rows = np.flatnonzero(values > 0.0)
-    scores = values[rows]
+    keep = (scores > 0.0) & ~engine.marks(excluded)[rows]
+    rows, scores = rows[keep], scores[keep]
     if len(rows) > limit > 0:
         least = np.partition(scores, -limit)[-limit]
         keep = scores >= least * (1.0 - 1e-9)

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from recommendations.engine.columns import Floats
+from recommendations.engine.columns import AnyInts, Floats
 from recommendations.engine.cycles import Cycle, cycle_of, gaps, purchases, typical_gap
 from recommendations.engine.orders import NOBODY
 from recommendations.engine.personal import Own
@@ -57,10 +57,8 @@ def own_cycles(engine: ShopEngine, own: Own, product_gaps: ProductGaps, lifetime
     return {row: cycle for row, cycle in found.items() if cycle is not None}
 
 
-def due_scores(engine: ShopEngine, cycles: dict[int, Cycle], now: float) -> Floats:
-    """How due each product is: 1 on the day, less before and after, 0 outside of the cycle."""
-    values = np.zeros(engine.size)
-    for row, cycle in cycles.items():
-        if cycle.state(now) in ("due_soon", "overdue"):
-            values[row] = float(np.exp(-abs(cycle.ratio(now) - 1.0)))
-    return values
+def due_scores(cycles: dict[int, Cycle], now: float) -> tuple[AnyInts, Floats]:
+    """The rows that are due, and how due each is: 1 on the day, less before and after."""
+    due = {row: cycle.ratio(now) for row, cycle in cycles.items() if cycle.state(now) in ("due_soon", "overdue")}
+    ratios = np.array(list(due.values()), dtype=np.float64)
+    return np.array(list(due), dtype=np.int64), np.exp(-np.abs(ratios - 1.0))

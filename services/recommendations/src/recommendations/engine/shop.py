@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from recommendations.engine.columns import Column, Floats, Ints, Names, Rows
+from recommendations.engine.columns import AnyInts, Column, Floats, Ints, Names, Rows
 from recommendations.engine.customers import Customers
 from recommendations.engine.decay import Clockwork
 from recommendations.engine.orders import NOBODY, Orders, size_weight
@@ -41,7 +42,7 @@ class ShopEngine:
         )
         self.order_scratch: Column[np.int64] = Column(np.int64)
         self.version = 0
-        self._derived: tuple[int, Floats, Floats, float] | None = None
+        self._seasons: tuple[int, Floats, float] | None = None
         self.newest_at: float | None = None
 
     def put(self, purchase: Purchase) -> bool:
@@ -95,30 +96,35 @@ class ShopEngine:
         """How many products there are rows for."""
         return len(self.products.texts)
 
-    def popularity_share(self) -> Floats:
-        """The 14-day popularity of every product, the most popular = 1; it needs no time, as all decay alike."""
-        return self._derive()[1]
+    def marks(self, rows: AnyInts) -> NDArray[np.bool_]:
+        """Whether each product row is one of these."""
+        marked = np.zeros(self.size, dtype=np.bool_)
+        marked[rows] = True
+        return marked
+
+    def popularity(self, rows: AnyInts) -> Floats:
+        """The 14-day popularity of these products, that of the most popular of all = 1; it needs no time, as all decay
+        alike.
+        """
+        most = self.recent14.data[: self.size].max(initial=0.0) or 1.0
+        result: Floats = self.recent14.data[rows] / most
+        return result
 
     def seasons(self) -> tuple[Floats, float]:
-        """Every product's share of the last two weeks against that of the half-year, and the median of them."""
-        _, _, rates, median = self._derive()
-        return rates, median
+        """Every product's share of the last two weeks against that of the half-year, and the median of those sold."""
+        if self._seasons is None or self._seasons[0] != self.version:
+            recent, long = self.recent14.data[: self.size], self.recent180.data[: self.size]
+            most14, most180 = (column.max(initial=0.0) or 1.0 for column in (recent, long))
+            rates = (recent / most14 + 1e-6) / (long / most180 + 1e-6)
+            sold = rates[self.count.data[: self.size] > 0]
+            self._seasons = (self.version, rates, float(np.median(sold)) if len(sold) else 1.0)
+        return self._seasons[1:]
 
     @property
     def nbytes(self) -> int:
         """About how much memory this shop takes."""
         own = self._rows.nbytes + self.order_scratch.nbytes + 240 * self.size
         return own + self.orders.nbytes + self.rings.nbytes + self.customers.nbytes
-
-    def _derive(self) -> tuple[int, Floats, Floats, float]:
-        """What follows from the popularity of all products; computed once a version."""
-        if self._derived is None or self._derived[0] != self.version:
-            recent, long = self.recent14.data[: self.size], self.recent180.data[: self.size]
-            share = recent / (recent.max(initial=0.0) or 1.0)
-            rates = (share + 1e-6) / (long / (long.max(initial=0.0) or 1.0) + 1e-6)
-            sold = rates[self.count.data[: self.size] > 0]
-            self._derived = (self.version, share, rates, float(np.median(sold)) if len(sold) else 1.0)
-        return self._derived
 
     def _add_product(self, product_id: str) -> int:
         self._rows.add()

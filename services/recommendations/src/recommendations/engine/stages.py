@@ -1,13 +1,13 @@
 """The scores behind each kind of question."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from recommendations.engine import community, evidence, personal, replenishing, upsell
 from recommendations.engine.alike import of_buyers
-from recommendations.engine.columns import Floats, Ints
+from recommendations.engine.columns import AnyInts, Floats, Ints
 from recommendations.engine.community import Together
 from recommendations.engine.evidence import Reason
 from recommendations.engine.personal import Own
@@ -23,12 +23,13 @@ POPULAR_OWN = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Scores by product row; where ``owned`` is the larger part of a score, the item is there for the own orders."""
+    """Product rows and scores; where ``owned`` is the larger part of a score, the item is there for the own orders."""
 
     source: str
-    values: Floats
+    rows: AnyInts
+    scores: Floats
     explain: Callable[[Sequence[int]], Sequence[Reason]]
-    owned: Floats | None = None
+    owned: Mapping[int, float] | None = None
     explain_owned: Callable[[int], Reason] = field(default=lambda _: Reason())
 
 
@@ -39,18 +40,18 @@ def _bought_together(engine: ShopEngine, question: Question, own: Own) -> Stage:
         together = community.of_one(engine, int(seeds[0]), question.now)
     else:
         together = community.of_basket(engine, seeds, question.now, beta=0.5 if len(own.slots) else 0.4)
-    values, mine = _complements(_supported(engine, together, question), question, seeds), None
-    if len(own.slots):
-        size = len(set(question.seeds))
-        weight = OWN_WEIGHT * personal.own_share(own, seeds, size) ** OWN_POWER
-        mine = weight * personal.for_basket(engine, own, seeds, question.now)
-        values = values + mine
-        values[values > 0.0] += POPULAR_TIE * engine.popularity_share()[values > 0.0]
+    rows, scores = _complements(*_supported(engine, together, question), question, seeds)
+    if not len(own.slots):
+        return Stage("bought_together", rows, scores, _together_reasons(engine, together))
+    products, mine = personal.for_basket(engine, own, seeds, question.now)
+    mine = mine * OWN_WEIGHT * personal.own_share(own, seeds, len(set(question.seeds))) ** OWN_POWER
+    rows, scores = _added(rows, scores, products, mine)
     return Stage(
         "bought_together",
-        values,
-        lambda rows: evidence.explain_together(engine, together, rows),
-        mine,
+        rows,
+        scores + POPULAR_TIE * engine.popularity(rows),
+        _together_reasons(engine, together),
+        dict(zip(products.tolist(), mine.tolist(), strict=True)),
         lambda row: evidence.explain_own(engine, own, seeds, row),
     )
 
@@ -59,27 +60,21 @@ def _also_bought(engine: ShopEngine, question: Question, own: Own) -> Stage:
     """What the buyers of these products bought at any other time."""
     del own
     buyers = of_buyers(engine, engine.known(question.seeds), question.now)
-    values = np.where(buyers.supports >= question.min_support, buyers.values, 0.0)
-    return Stage("also_bought", values, buyers.explain)
+    rows = np.flatnonzero((buyers.values > 0.0) & (buyers.supports >= question.min_support))
+    return Stage("also_bought", rows, buyers.values[rows], buyers.explain)
 
 
 def _for_you(engine: ShopEngine, question: Question, own: Own) -> Stage:
     """What goes with all that the customer bought lately."""
     seeds, weights = personal.history(engine, own, question.now)
     together = community.of_history(engine, seeds, weights, question.now)
-    return Stage(
-        "for_you",
-        _supported(engine, together, question),
-        lambda rows: evidence.explain_together(engine, together, rows),
-    )
+    return Stage("for_you", *_supported(engine, together, question), _together_reasons(engine, together))
 
 
 def _buy_again(engine: ShopEngine, question: Question, own: Own) -> Stage:
     """The next basket: own products only; what fills it up comes from the next stage."""
-    values = personal.next_basket(engine, own, question.now)
-    some = values > 0.0
-    values[some] += POPULAR_OWN * engine.popularity_share()[some]
-    return Stage("buy_again", values, _own_reasons(engine, own))
+    rows, scores = personal.next_basket(engine, own, question.now)
+    return Stage("buy_again", rows, scores + POPULAR_OWN * engine.popularity(rows), _own_reasons(engine, own))
 
 
 def _replenishment(engine: ShopEngine, question: Question, own: Own) -> Stage:
@@ -88,7 +83,8 @@ def _replenishment(engine: ShopEngine, question: Question, own: Own) -> Stage:
     lifetimes = {} if catalog is None else catalog.lifetimes(own.products.tolist())
     gaps = question.product_gaps or replenishing.ProductGaps(engine)
     cycles = replenishing.own_cycles(engine, own, gaps, lifetimes)
-    return Stage("replenishment", replenishing.due_scores(engine, cycles, question.now), _own_reasons(engine, own))
+    rows, scores = replenishing.due_scores(cycles, question.now)
+    return Stage("replenishment", rows, scores, _own_reasons(engine, own))
 
 
 def _upsell(engine: ShopEngine, question: Question, own: Own) -> Stage:
@@ -99,13 +95,13 @@ def _upsell(engine: ShopEngine, question: Question, own: Own) -> Stage:
         for seed in question.seeds:
             values = np.maximum(values, upsell.of_product(engine, question.catalog, seed, question.price_band))
     together = community.of_basket(engine, engine.known(question.seeds), question.now, beta=0.4)
-    return Stage("upsell", values, lambda rows: evidence.explain_together(engine, together, rows))
+    return Stage("upsell", *_positive(values), _together_reasons(engine, together))
 
 
 def _trending(engine: ShopEngine, question: Question, own: Own) -> Stage:
     del own
-    values = trending(engine, question.now, question.half_life_days)
-    return Stage("trending", values, lambda rows: [evidence.explain_popular(engine, row) for row in rows])
+    rows, scores = _positive(trending(engine, question.now, question.half_life_days))
+    return Stage("trending", rows, scores, lambda rows: [evidence.explain_popular(engine, row) for row in rows])
 
 
 MakeStage = Callable[[ShopEngine, Question, Own], Stage]
@@ -120,19 +116,40 @@ STAGES: dict[Kind, MakeStage] = {
 }
 
 
-def _supported(engine: ShopEngine, together: Together, question: Question) -> Floats:
+def _positive(values: Floats) -> tuple[AnyInts, Floats]:
+    rows = np.flatnonzero(values > 0.0)
+    return rows, values[rows]
+
+
+def _added(rows: AnyInts, scores: Floats, others: AnyInts, more: Floats) -> tuple[AnyInts, Floats]:
+    """Two lists of rows with scores as one; ``rows`` ascend."""
+    if not len(rows):
+        return others, more
+    place = np.minimum(np.searchsorted(rows, others), len(rows) - 1)
+    known = rows[place] == others
+    scores = scores.copy()
+    scores[place[known]] += more[known]
+    return np.concatenate([rows, others[~known]]), np.concatenate([scores, more[~known]])
+
+
+def _supported(engine: ShopEngine, together: Together, question: Question) -> tuple[AnyInts, Floats]:
     if question.min_support <= 1:
-        return together.values
-    return np.where(evidence.supports(engine, together) >= question.min_support, together.values, 0.0)
+        return together.rows, together.scores
+    enough = evidence.supports(engine, together)[together.rows] >= question.min_support
+    return together.rows[enough], together.scores[enough]
 
 
-def _complements(values: Floats, question: Question, seeds: Ints) -> Floats:
+def _complements(rows: AnyInts, scores: Floats, question: Question, seeds: Ints) -> tuple[AnyInts, Floats]:
     """A complement is something else: no product of the type of one at hand, where the catalog names types."""
     if question.catalog is None or question.same_type or not len(question.catalog):
-        return values
+        return rows, scores
     types = question.catalog.codes("product_type")
-    same = np.isin(types, types[seeds][types[seeds] > 0])
-    return np.where(same, 0.0, values) if same.any() else values
+    other = ~np.isin(types[rows], types[seeds][types[seeds] > 0])
+    return rows[other], scores[other]
+
+
+def _together_reasons(engine: ShopEngine, together: Together) -> Callable[[Sequence[int]], Sequence[Reason]]:
+    return lambda rows: evidence.explain_together(engine, together, rows)
 
 
 def _own_reasons(engine: ShopEngine, own: Own) -> Callable[[Sequence[int]], Sequence[Reason]]:

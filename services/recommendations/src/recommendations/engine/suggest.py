@@ -29,10 +29,10 @@ def suggest(engine: ShopEngine, question: Question) -> list[Suggestion]:
         if places.free <= 0:
             break
         stage = STAGES[kind](engine, question, own)
-        values = stage.values if question.factors is None else stage.values * question.factors
+        scores = stage.scores if question.factors is None else stage.scores * question.factors[stage.rows]
         taken = np.concatenate([out, np.array(places.taken, dtype=np.int32)])
         wanted = places.free * (PICKY_FACTOR if places.picky else 1)
-        found += _name(stage, places.choose(best(engine, values, wanted, taken)))
+        found += _name(stage, places.choose(best(engine, stage.rows, scores, wanted, taken)))
     return found
 
 
@@ -48,7 +48,8 @@ def _plan(question: Question) -> list[Kind]:
 
 def _places(question: Question, own: Own) -> Places:
     catalog = question.catalog
-    places = Places(question.limit, question.per_category, question.repeats, owned=frozenset(own.products.tolist()))
+    owned = frozenset() if question.repeats is None else frozenset(own.products.tolist())
+    places = Places(question.limit, question.per_category, question.repeats, owned=owned)
     if catalog is not None:
         places.category_of = catalog.category_of
     return places
@@ -72,7 +73,7 @@ def _pinned(engine: ShopEngine, question: Question, places: Places, out: Ints) -
 
 
 def _name(stage: Stage, ranked: Sequence[Ranked]) -> list[Suggestion]:
-    own = [stage.owned is not None and 2.0 * float(stage.owned[item.row]) > item.score for item in ranked]
+    own = [stage.owned is not None and 2.0 * stage.owned.get(item.row, 0.0) > item.score for item in ranked]
     shared = iter(stage.explain([item.row for item, mine in zip(ranked, own, strict=True) if not mine]))
     return [
         Suggestion(item.row, item.product_id, item.score, "buy_again", stage.explain_owned(item.row))

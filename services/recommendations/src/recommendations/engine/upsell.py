@@ -21,7 +21,7 @@ DEFAULT_BAND = PriceBand()
 
 
 def of_product(engine: ShopEngine, catalog: Catalog, seed: str, band: PriceBand) -> Floats:
-    """The rating of every product that is an upsell from ``seed``, 0 for the others; what sells more wins ties."""
+    """By row the rating of every product that is an upsell from ``seed``, else 0; what sells more wins ties."""
     values = np.zeros(engine.size)
     product = catalog.get(seed)
     if product is None or product.price is None or not product.category_ids:
@@ -35,6 +35,6 @@ def of_product(engine: ShopEngine, catalog: Catalog, seed: str, band: PriceBand)
         same &= ~other
     prices, ratings = catalog.prices(), catalog.ratings()
     dearer = (prices > product.price * band.above) & (prices <= product.price * band.upto)
-    good = same & dearer & (ratings > 0) & (ratings >= (product.rating or 0.0))
-    values[good] = ratings[good] + 1e-6 * engine.popularity_share()[good]
+    good = np.flatnonzero(same & dearer & (ratings > 0) & (ratings >= (product.rating or 0.0)))
+    values[good] = ratings[good] + 1e-6 * engine.popularity(good)
     return values
