@@ -13,6 +13,7 @@ from allinone import banner, databases, server
 from allinone.data_dir import AlreadyRunning, DataDir, Keys
 from allinone.settings import Settings
 from comeback_kit import migrate
+from comeback_kit.collector import settle_in
 from comeback_kit.log import open_log
 from comeback_kit.log.port import EventLog
 from comeback_kit.runtime import system_clock
@@ -32,6 +33,7 @@ async def run(settings: Settings) -> None:
         raise StartFailed(str(error)) from error
     with listening:
         async with comeback(settings) as (app, keys):
+            settle_in()
             await server.serve(app, listening, stop, lambda: banner.show(settings, keys, system_clock(), sys.stdout))
 
 

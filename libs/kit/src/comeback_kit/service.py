@@ -1,7 +1,6 @@
 """What a service declares, and the app that runs it: roles started in order, stopped in order, each bounded."""
 
 import contextlib
-import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -12,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 
 from comeback_kit import health, janitor, migrate, problems, telemetry
 from comeback_kit.auth import Verifier
+from comeback_kit.collector import settle_in
 from comeback_kit.consumer import Consumer, Subscription
 from comeback_kit.db import Database
 from comeback_kit.log import open_log
@@ -158,9 +158,7 @@ def serve(app: FastAPI, *, host: str, port: int, level: str) -> None:
     import uvicorn  # noqa: PLC0415  # only where a process serves
 
     telemetry.configure_logging(level)
-    # What was imported stays for good: without this every full collection walks it again, a sixth of a consumer's CPU.
-    gc.collect()
-    gc.freeze()
+    settle_in()
     uvicorn.run(
         app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=4, server_header=False
     )

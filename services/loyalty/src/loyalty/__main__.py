@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import sys
 
 import asyncpg
@@ -35,6 +34,4 @@ async def _verify(url: str) -> int:
 
 
 if __name__ == "__main__":
-    # A batch makes some 50,000 objects that live until its commit; looking at them every 700 new ones costs a tenth.
-    gc.set_threshold(20_000, 20, 20)
     sys.exit(main(NAME, Settings, create_app, _commands))
