@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-kafka test-browser test-deploy lint format bench lock install clean
+.PHONY: help run demo test test-faults test-kafka test-browser test-deploy lint format bench lock install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -22,7 +22,10 @@ install: ## make .venv with all that developing needs
 	@VENV=$(VENV) sh requirements/install.sh dev
 
 test: install ## the tests that need nothing but Python (real PostgreSQL from the wheel); under five minutes
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not kafka and not browser and not deploy" tests
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not kafka and not browser and not deploy and not faults" tests
+
+test-faults: install ## processes and servers killed, stopped and cut off, on the table log
+	$(BIN)/python -m pytest -q -m "faults and not kafka" tests
 
 test-kafka: install ## the tests on a real Kafka broker (needs Java 17 and Maven)
 	$(BIN)/python -m pytest -q -m kafka tests

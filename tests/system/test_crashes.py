@@ -10,6 +10,8 @@ from tests.support.load import check_effects, under_load
 from tests.support.shop import shop_of
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.faults
+
 _STOP_SECONDS = 15.0
 
 

@@ -13,6 +13,8 @@ from tests.support.load import Load, check_effects, under_load
 from tests.support.shop import shop_of
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def broker() -> Iterator[KafkaBroker]:

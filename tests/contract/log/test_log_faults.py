@@ -34,6 +34,8 @@ from tests.support.kafka import KafkaBroker, running_broker
 from tests.support.shared_files import REPO_ROOT
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.faults
+
 
 class Server(Protocol):
     """The server behind a log, to be maltreated."""

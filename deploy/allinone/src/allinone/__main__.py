@@ -6,7 +6,6 @@ import sys
 import uvloop
 from pydantic import ValidationError
 
-from allinone.process import StartFailed, run
 from allinone.settings import Settings
 from comeback_kit.telemetry import configure_logging
 
@@ -20,6 +19,9 @@ def main() -> int:
             name = "COMEBACK_" + "_".join(str(part) for part in item["loc"]).upper()
             print(f"{name}: {item['msg'].removeprefix('Value error, ')}", file=sys.stderr)
         return 1
+    # Imported only now: a mistake in the environment is told at once, not after two seconds of imports.
+    from allinone.process import StartFailed, run  # noqa: PLC0415
+
     configure_logging(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
