@@ -94,8 +94,8 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may be sent on it."""
-        return self.complete and self.keep_alive and self._transport is not None and not self._transport.is_closing()
+        """Whether another request may be sent on it: never while bytes of an answer are left that nobody took."""
+        return self.drained and self.keep_alive and self._transport is not None and not self._transport.is_closing()
 
     def close(self) -> None:
         """Cut it at once."""

@@ -208,6 +208,23 @@ async def test_two_hundred_cancelled_calls_leave_nothing_behind() -> None:
         assert [seen.status for seen in answers] == [200] * 30
 
 
+async def test_an_answer_that_nobody_read_is_not_the_next_callers() -> None:
+    """The answer had arrived whole when its caller was cancelled: its bytes once reached the next caller."""
+
+    async def echo(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(request.line.encode()))
+
+    async with server(echo) as one, upstream(one.url) as service:
+        connection = await service._pool.acquire()
+        head = b"GET /v1/somebody HTTP/1.1\r\nhost: here\r\n\r\n"
+        await connection.exchange(head, b"", bodiless=False, timeout=5.0)
+        await eventually(lambda: connection.complete)
+        service._pool.release(connection)  # as after a cancellation at this moment
+        seen = await call(service, "/v1/somebody-else")
+        assert b"somebody-else" in seen.body
+        assert seen.body.count(b"HTTP/1.1") == 1
+
+
 async def test_too_many_calls_are_refused_at_once_and_others_go_on() -> None:
     release = asyncio.Event()
 

@@ -158,8 +158,9 @@ async def test_late_services_are_not_waited_for_and_nothing_leaks(four: Four) ->
     async with four.gateway.client() as client:
         await asyncio.gather(*(client.get("/v1/post-purchase/o-1?deadline_ms=50") for _ in range(40)))
         four.services["loyalty"].delay = 0
-        answers = await asyncio.gather(*(client.get("/v1/post-purchase/o-1?deadline_ms=5000") for _ in range(40)))
-    assert {answer.json()["complete"] for answer in answers} == {True}
+        for _ in range(8):  # few at a time: 160 calls at once can take a slow machine longer than any deadline
+            answers = await asyncio.gather(*(client.get("/v1/post-purchase/o-1?deadline_ms=5000") for _ in range(5)))
+            assert {answer.json()["complete"] for answer in answers} == {True}
     names = [task.get_name() for task in asyncio.all_tasks()]
     assert not [name for name in names if name.startswith("post-purchase")]
 
