@@ -1,6 +1,7 @@
 """The outbox relay on real PostgreSQL: nothing lost, every key in order, whatever dies in between."""
 
 import asyncio
+import functools
 import itertools
 import random
 import signal
@@ -14,6 +15,7 @@ import pytest
 from comeback_kit import outbox
 from comeback_kit import relay as relay_module
 from comeback_kit.events import OutgoingEvent
+from comeback_kit.failures import Kind, kind_of
 from comeback_kit.log import Entry, LogUnavailable, Record
 from comeback_kit.log.port import MAX_ENTRY_BYTES
 from comeback_kit.log.postgres import PostgresLog
@@ -236,10 +238,22 @@ class _Flaky(PostgresLog):
 async def _publish_until_all(runtime: Runtime, count: int, *, start: int = 0) -> None:
     for number in range(start, start + count, 10):
         events = [OutgoingEvent(OUT, f"demo:{each % 7}", str(each).encode()) for each in range(number, number + 10)]
-        async with runtime.db.work() as tx:
-            await outbox.add(tx, events[: start + count - number])
+        chosen = events[: start + count - number]
+        await eventually(functools.partial(_added, runtime, chosen))
         runtime.wake_relay()
     await eventually(lambda: _empty(runtime), within=20.0)
+
+
+async def _added(runtime: Runtime, events: Sequence[OutgoingEvent]) -> bool:
+    """False when the pool's connection was one that the server had just ended: the transaction never began."""
+    try:
+        async with runtime.db.work() as tx:
+            await outbox.add(tx, events)
+    except Exception as error:
+        if kind_of(error) is Kind.TRANSIENT:
+            return False
+        raise
+    return True
 
 
 async def _empty(runtime: Runtime) -> bool:

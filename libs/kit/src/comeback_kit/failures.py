@@ -35,6 +35,7 @@ _TRANSIENT = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,  # the connection was lost under us
+    asyncpg.InternalClientError,  # the same, noticed between the server's farewell and its hang-up
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # the server shuts down or starts up
     asyncpg.InsufficientResourcesError,  # a full disk, too many connections
@@ -53,6 +54,7 @@ _TRANSIENT = (
 _AWAY = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
 )

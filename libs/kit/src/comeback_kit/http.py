@@ -40,6 +40,7 @@ _PASSING = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection was lost, noticed before the server hung up
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     OSError,
