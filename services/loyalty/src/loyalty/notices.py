@@ -29,6 +29,7 @@ class Notices:
 
     def __init__(self, now: datetime) -> None:
         self._time = format_instant(now)
+        self._told: list[tuple[str, str, str, Mapping[str, Any], str, Origin | None]] = []
         self._events: list[OutgoingEvent] = []
 
     def points(
@@ -70,6 +71,23 @@ class Notices:
         origin: Origin | None = None,
     ) -> None:
         """An event about a member. ``what`` names the happening once; ``origin`` is the event that it follows from."""
+        self._told.append((kind, shop_id, customer_id, data, what, origin))
+
+    def encode(self) -> None:
+        """Make the events of what was told; ``send`` does it too, this only chooses the moment."""
+        self._events += [self._event(*each) for each in self._told]
+        self._told.clear()
+
+    async def send(self, tx: Connection) -> None:
+        """Put them into the outbox of this transaction."""
+        self.encode()
+        if self._events:
+            await outbox.add(tx, self._events)
+            self._events = []
+
+    def _event(
+        self, kind: str, shop_id: str, customer_id: str, data: Mapping[str, Any], what: str, origin: Origin | None
+    ) -> OutgoingEvent:
         event = make_event(
             id=f"{kind}:{what}" if origin is None else f"{origin.id}:{kind}:{what}",
             source=SOURCE,
@@ -81,10 +99,4 @@ class Notices:
             traceparent=None if origin is None else origin.traceparent,
         )
         headers = None if event.traceparent is None else {"traceparent": event.traceparent}
-        self._events.append(OutgoingEvent(LOYALTY, f"{shop_id}:{customer_id}", encode(event), headers))
-
-    async def send(self, tx: Connection) -> None:
-        """Put them into the outbox of this transaction."""
-        if self._events:
-            await outbox.add(tx, self._events)
-            self._events = []
+        return OutgoingEvent(LOYALTY, f"{shop_id}:{customer_id}", encode(event), headers)

@@ -161,9 +161,13 @@ async def peek(tx: Connection, shop_id: str, order_id: str) -> OrderRow | None:
     return None if row is None else OrderRow.read(row)
 
 
-async def write(tx: Connection, orders: Iterable[OrderRow]) -> None:
+def rows_of(orders: Iterable[OrderRow]) -> list[tuple[Any, ...]]:
+    """Changed orders as ``write`` takes them."""
+    return sorted((_values(order) for order in orders), key=lambda row: (row[0], row[1]))
+
+
+async def write(tx: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Write changed orders. Raises ``TransientError`` when another process made one of them meanwhile."""
-    rows = sorted((_values(order) for order in orders), key=lambda row: (row[0], row[1]))
     if not rows:
         return
     status = await tx.execute(_WRITE, rows)
