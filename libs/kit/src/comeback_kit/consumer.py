@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from prometheus_client import Counter, Gauge
 
+from comeback_kit.delivery import Batch, read_batch
 from comeback_kit.log.port import CommitFailed, LogConsumer, LogUnavailable, Record, TopicPartition, group_lag
 from comeback_kit.runtime import Runtime
 from comeback_kit.settling import BatchHandler, Context, Interrupted, Settler, Subscription
@@ -29,6 +30,7 @@ POLL_SECONDS: Final = 0.25
 STALLED_SECONDS: Final = 120.0
 _CRASH_PAUSE: Final = 1.0
 _LAG_EVERY: Final = 1.0
+_BATCHES_A_POLL: Final = 4
 
 
 class Consumer:
@@ -100,7 +102,7 @@ class Consumer:
                 await self._interrupt.wait()
 
     async def _turn(self) -> None:
-        records = await self._log.poll(self._batch, POLL_SECONDS)
+        records = await self._log.poll(self._batch * _BATCHES_A_POLL, POLL_SECONDS)
         generation = self._log.generation
         self._settler.active_at = time.monotonic()
         self._show_lag()
@@ -112,11 +114,27 @@ class Consumer:
             settled: list[Record] = []
             try:
                 for subscription, chosen in self._by_topic(records):
-                    await self._settler.settle(subscription, chosen)
-                    settled += chosen
+                    async for batch in self._settled(subscription, chosen):
+                        settled += batch.records
             finally:
                 if settled and generation == self._log.generation:
                     await self._commit(settled)
+
+    async def _settled(self, subscription: Subscription, records: Sequence[Record]) -> AsyncIterator[Batch]:
+        """Settle the records in batches, a transaction each; the next one is read while the present one is written."""
+        batches = [records[first : first + self._batch] for first in range(0, len(records), self._batch)]
+        reading = asyncio.create_task(read_batch(batches[0], subscription.types, subscription.reader))
+        try:
+            for following in [*batches[1:], None]:
+                batch = await reading
+                if following is not None:
+                    reading = asyncio.create_task(read_batch(following, subscription.types, subscription.reader))
+                await self._settler.settle(subscription, batch)
+                yield batch
+                if following is not None and self._interrupt.is_set():
+                    raise Interrupted
+        finally:
+            reading.cancel()
 
     def _by_topic(self, records: Iterable[Record]) -> list[tuple[Subscription, list[Record]]]:
         """The records of each subscription, the important ones first."""

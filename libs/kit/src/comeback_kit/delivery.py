@@ -1,9 +1,11 @@
 """A record on its way into a handler: decoded, or already known to be poison."""
 
+import asyncio
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -14,7 +16,12 @@ from comeback_kit.log.port import Record
 _DECODER: Final = msgspec.json.Decoder(Event)
 _KEY_MOST: Final = 512  # characters; three such keys fit into an index row
 
+_SLICE: Final = 20
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an even number of backslashes before it: not itself escaped
+
+
+Reader: TypeAlias = Callable[[Event], Any]
+"""A pure reading of an event, done before its turn."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,10 +33,41 @@ class Delivery:
     reason: str | None = None
 
 
-def decode(records: Sequence[Record], types: frozenset[str] | None) -> list[Delivery]:
-    """The records of one topic without repeated events (the first of each stays); poison is marked with its reason."""
-    deliveries = []
+@dataclass(slots=True, eq=False)
+class Batch:
+    """The records of one transaction. ``ahead``: what the subscription read of an event before its turn, by ``id``."""
+
+    records: Sequence[Record]
+    deliveries: list[Delivery]
+    ahead: dict[int, Any]
+
+
+async def read_batch(records: Sequence[Record], types: frozenset[str] | None, reader: Reader | None) -> Batch:
+    """Decode the records of one topic, without repeated events (the first of each stays), and read ahead.
+
+    It gives way often: the transaction of the batch before is under way, and needs us whenever PostgreSQL answers.
+    """
+    batch = Batch(records, [], {})
     seen: set[tuple[str, str, str]] = set()
+    for first in range(0, len(records), _SLICE):
+        found = decode(records[first : first + _SLICE], types, seen)
+        batch.deliveries += found
+        if reader is not None:
+            for delivery in found:
+                if delivery.event is not None:
+                    # Whatever fails here fails again in the handler, where failures are sorted.
+                    with contextlib.suppress(Exception):
+                        batch.ahead[id(delivery.event)] = reader(delivery.event)
+        await asyncio.sleep(0)
+    return batch
+
+
+def decode(
+    records: Sequence[Record], types: frozenset[str] | None, seen: set[tuple[str, str, str]] | None = None
+) -> list[Delivery]:
+    """The records without events that are repeated or in ``seen`` already; poison is marked with its reason."""
+    deliveries = []
+    seen = set() if seen is None else seen
     for record in records:
         delivery = _decode(record, types)
         if delivery.event is not None:

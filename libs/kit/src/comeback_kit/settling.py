@@ -9,20 +9,19 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from comeback_kit import dead_letters, inbox, outbox
 from comeback_kit.db import Connection
-from comeback_kit.delivery import Delivery, decode
+from comeback_kit.delivery import Batch, Delivery, Reader
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
 from comeback_kit.failures import Kind, kind_of, most_seconds
-from comeback_kit.log.port import Record
 from comeback_kit.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -44,12 +43,21 @@ _BACK_OFF_FIRST: Final = 0.1
 _KEEP_ALIVE_SECONDS: Final = 5.0
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a handler gets beside its events: the runtime's clock read once a batch, and the runtime."""
 
     now: datetime
     runtime: Runtime
+    ahead: Mapping[int, Any] = field(default_factory=dict)
+
+    def read(self, event: Event, reader: Callable[[Event], T]) -> T:
+        """``reader(event)``; what the subscription read ahead with the same reader is not read again."""
+        found: T | None = self.ahead.get(id(event))
+        return reader(event) if found is None else found
 
 
 BatchHandler: TypeAlias = Callable[[Connection, Sequence[Event], Context], Awaitable[None]]
@@ -61,6 +69,7 @@ class Subscription:
 
     ``types``: the types that the topic may carry; another one is poison (None: any). ``inbox``: the handler gets only
     events not seen before; False where the effect is idempotent by its own key. Higher ``priority`` first in a batch.
+    ``reader``: a pure reading of an event that is done while the batch before is written, see ``Context.read``.
     """
 
     topic: str
@@ -68,6 +77,7 @@ class Subscription:
     types: frozenset[str] | None = None
     inbox: bool = True
     priority: int = 0
+    reader: Reader | None = None
 
 
 class Interrupted(Exception):
@@ -82,11 +92,13 @@ class Settler:
         self._interrupt = interrupt
         self._keep_alive = keep_alive
         self.active_at = time.monotonic()
+        self._ahead: Mapping[int, Any] = {}
 
-    async def settle(self, subscription: Subscription, records: Sequence[Record]) -> None:
+    async def settle(self, subscription: Subscription, batch: Batch) -> None:
         """Return when every record has had its effect or is a dead letter. Raises ``Interrupted``."""
         started = time.perf_counter()
-        deliveries = decode(records, subscription.types)
+        records, deliveries = batch.records, batch.deliveries
+        self._ahead = batch.ahead
         await self._settle(subscription, deliveries)
         labels = (self._runtime.name, subscription.topic)
         SECONDS.labels(*labels).observe(time.perf_counter() - started)
@@ -121,7 +133,7 @@ class Settler:
             if subscription.inbox:
                 alive = await inbox.claim(tx, alive)
             if alive:
-                await subscription.handler(tx, alive, Context(now=now, runtime=self._runtime))
+                await subscription.handler(tx, alive, Context(now, self._runtime, self._ahead))
             letters = [dead_letters.letter(self._runtime.name, each.record, each.reason or "", now) for each in dead]
             await outbox.add(tx, letters)
         self._runtime.wake()

@@ -31,7 +31,7 @@ async def settle_events(tx: Connection, events: Sequence[Event], context: Contex
     """Take a batch of order events; safe to repeat."""
     # The shops first: whoever adds a shop or replaces its program waits for us, and so looks at our orders afterwards.
     shops = await program_store.load(tx, cache, {event.shopid for event in events}, settling=True)
-    changed = await orders.take_events(tx, events)
+    changed = await orders.take_events(tx, events, context)
     if changed:
         await settle(tx, changed, shops, context.now)
 

@@ -7,6 +7,7 @@ import asyncpg
 import msgspec
 
 from comeback_contracts.order_merge import OrderState, from_event, has_snapshot, merge
+from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import PoisonEvent, TransientError
 from comeback_kit.events import Event
@@ -121,12 +122,12 @@ def lot_of(order_id: str) -> str:
     return f"order:{order_id}"
 
 
-async def take_events(tx: Connection, events: Sequence[Event]) -> list[OrderRow]:
+async def take_events(tx: Connection, events: Sequence[Event], context: Context) -> list[OrderRow]:
     """Lock the orders of a batch and merge what its events say; answers those that changed, in log order.
 
     Raises ``PoisonEvent`` for an event that holds no order.
     """
-    states = [(event, _state(event)) for event in events if event.type.startswith("order.")]
+    states = [(event, context.read(event, state_in)) for event in events if event.type.startswith("order.")]
     orders = {row.key: row for row in await lock(tx, {(event.shopid, state["order_id"]) for event, state in states})}
     touched: dict[OrderKey, OrderRow] = {}
     for event, state in states:
@@ -139,7 +140,8 @@ async def take_events(tx: Connection, events: Sequence[Event]) -> list[OrderRow]
     return [order for order in touched.values() if order.changed]
 
 
-def _state(event: Event) -> OrderState:
+def state_in(event: Event) -> OrderState:
+    """The order that an event tells of; the consumer reads it ahead of its turn."""
     try:
         return from_event(event.data, event.time)
     except ValueError as error:
