@@ -57,7 +57,7 @@ def eligible_amounts(
     lines: Sequence[Mapping[str, Any]] = order.get("lines") or ()
     refunds = refunds_of(order) if after_refunds else []
     left = remaining(order) if refunds else None
-    worth = [_worth(line, includes, tax_included=bool(order.get("tax_included"))) for line in lines]
+    worth = _worths(lines, includes, tax_included=bool(order.get("tax_included")))
     beyond = _beyond(order, includes, refunds, left)
     discount = _order_discount(order)
     if allocation == "per_line":
@@ -116,15 +116,18 @@ def _is_something_left(order: Mapping[str, Any]) -> bool:
     )
 
 
-def _worth(line: Mapping[str, Any], includes: Includes, *, tax_included: bool) -> int:
-    """What a line is worth before order discounts and refunds."""
-    if line.get("is_gift_card") and not includes.gift_cards:
-        return 0
-    tax = line.get("tax") or 0
-    total: int = line["total"]
-    if tax_included:
-        return total if includes.tax else max(0, total - tax)
-    return total + tax if includes.tax else total
+def _worths(lines: Sequence[Mapping[str, Any]], includes: Includes, *, tax_included: bool) -> list[int]:
+    """What each line is worth before order discounts and refunds."""
+    worth = [line["total"] for line in lines]
+    if tax_included and not includes.tax:
+        worth = [max(0, total - (line.get("tax") or 0)) for total, line in zip(worth, lines, strict=True)]
+    elif includes.tax and not tax_included:
+        worth = [total + (line.get("tax") or 0) for total, line in zip(worth, lines, strict=True)]
+    if not includes.gift_cards:
+        for place, line in enumerate(lines):
+            if line.get("is_gift_card"):
+                worth[place] = 0
+    return worth
 
 
 def _order_discount(order: Mapping[str, Any]) -> int:

@@ -6,6 +6,7 @@ Two canonical texts of one instant are equal, and they sort as their instants do
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
@@ -48,6 +49,7 @@ def format_instant(instant: datetime) -> str:
     return (text.rstrip("0") if instant.microsecond else text) + "Z"
 
 
+@lru_cache(maxsize=4096)
 def canonical(text: str) -> str:
     """The canonical text of an RFC 3339 text. Raises ``ValueError``."""
     if _CANONICAL.fullmatch(text) is None:

@@ -35,6 +35,29 @@ LOT_COLUMNS: Final = (
 )
 
 
+MEMBER_COLUMNS: Final = (
+    "shop_id",
+    "customer_id",
+    "seq",
+    "balance",
+    "pending",
+    "held",
+    "shortfall",
+    "lifetime_earned",
+    "lifetime_spend",
+    "lifetime_orders",
+    "orders_fixed",
+    "tier_id",
+    "tier_since",
+    "tier_until",
+    "active_at",
+    "due_at",
+    "erased_at",
+    "created_at",
+    "merged_into",
+)
+"""A member's row, in the order in which a ``Book`` takes it."""
+
 _values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*LOT_COLUMNS)
 
 
@@ -89,8 +112,8 @@ class LotRow:
     def read(cls, row: asyncpg.Record) -> "LotRow":
         """A lot from its row."""
         lot = cls()
-        for column in LOT_COLUMNS:
-            setattr(lot, column, row[column])
+        for column, value in zip(LOT_COLUMNS, row[-len(LOT_COLUMNS) :], strict=True):
+            setattr(lot, column, value)
         lot.changed = False
         return lot
 
@@ -123,6 +146,22 @@ class Book:
     limits and caps that were read.
     """
 
+    shop_id: str
+    customer_id: str
+    seq: int
+    balance: int
+    pending: int
+    held: int
+    shortfall: int
+    lifetime_earned: int
+    lifetime_spend: int
+    lifetime_orders: int
+    orders_fixed: int
+    active_at: datetime | None
+    due_at: datetime | None
+    erased_at: datetime | None
+    created_at: datetime
+
     __slots__ = (
         "active_at",
         "all_open",
@@ -150,23 +189,32 @@ class Book:
     )
 
     def __init__(self, row: asyncpg.Record) -> None:
-        self.shop_id: str = row["shop_id"]
-        self.customer_id: str = row["customer_id"]
+        level_id: str | None
+        since: datetime | None
+        until: datetime | None
+        (
+            self.shop_id,
+            self.customer_id,
+            self.seq,
+            self.balance,
+            self.pending,
+            self.held,
+            self.shortfall,
+            self.lifetime_earned,
+            self.lifetime_spend,
+            self.lifetime_orders,
+            self.orders_fixed,
+            level_id,
+            since,
+            until,
+            self.active_at,
+            self.due_at,
+            self.erased_at,
+            self.created_at,
+            _,
+        ) = row
         self.key: Key = (self.shop_id, self.customer_id)
-        self.seq: int = row["seq"]
-        self.balance: int = row["balance"]
-        self.pending: int = row["pending"]
-        self.held: int = row["held"]
-        self.shortfall: int = row["shortfall"]
-        self.lifetime_earned: int = row["lifetime_earned"]
-        self.lifetime_spend: int = row["lifetime_spend"]
-        self.lifetime_orders: int = row["lifetime_orders"]
-        self.orders_fixed: int = row["orders_fixed"]
-        self.standing = Standing(row["tier_id"], row["tier_since"], row["tier_until"])
-        self.active_at: datetime | None = row["active_at"]
-        self.due_at: datetime | None = row["due_at"]
-        self.erased_at: datetime | None = row["erased_at"]
-        self.created_at: datetime = row["created_at"]
+        self.standing = Standing(level_id, since, until)
         self.lots: dict[str, LotRow] = {}
         self.all_open = False
         self.used: dict[str, tuple[int, int]] = {}

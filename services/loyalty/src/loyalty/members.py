@@ -4,17 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import asyncpg
+
 from comeback_kit.db import Connection
-from loyalty.books import LOT_COLUMNS, Book, Key, LotRow
+from comeback_kit.errors import TransientError
+from loyalty.books import LOT_COLUMNS, MEMBER_COLUMNS, Book, Key, LotRow
 from loyalty.errors import MemberUnknown
 
-_COLUMNS: Final = """m.shop_id, m.customer_id, m.seq, m.balance, m.pending, m.held, m.shortfall, m.lifetime_earned,
-  m.lifetime_spend, m.lifetime_orders, m.orders_fixed, m.tier_id, m.tier_since, m.tier_until, m.active_at, m.due_at,
-  m.merged_into, m.erased_at, m.created_at"""
-_CREATE: Final = """
-insert into members (shop_id, customer_id, created_at, updated_at)
+_COLUMNS: Final = ", ".join(f"m.{column}" for column in MEMBER_COLUMNS)
+_CREATE: Final = f"""
+insert into members as m (shop_id, customer_id, created_at, updated_at)
 select shop_id, customer_id, $3, $3 from unnest($1::text[], $2::text[]) u(shop_id, customer_id)
-on conflict (shop_id, customer_id) do nothing"""
+on conflict (shop_id, customer_id) do nothing
+returning {_COLUMNS}"""
 _LOCK: Final = f"""
 select {_COLUMNS}
 from unnest($1::text[], $2::text[]) u(shop_id, customer_id) join members m using (shop_id, customer_id)
@@ -37,15 +39,21 @@ async def lock(tx: Connection, keys: Iterable[Key], now: datetime, *, create: bo
     """Lock members in (shop, id) order and answer them by the id that was asked for.
 
     An id that was merged into another answers that member. With ``create`` the unknown ones are made, else they are
-    missing in the answer.
+    missing in the answer. Raises ``TransientError`` when others made some of many at the same moment.
     """
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    shops, customers = [key[0] for key in wanted], [key[1] for key in wanted]
-    if create:
+    if create and len(wanted) == 1:
         await make(tx, wanted, now)
-    rows = {(row["shop_id"], row["customer_id"]): row for row in await tx.fetch(_LOCK, shops, customers)}
+    found = await tx.fetch(_LOCK, [key[0] for key in wanted], [key[1] for key in wanted])
+    rows = {(row["shop_id"], row["customer_id"]): row for row in found}
+    if create and len(rows) < len(wanted):
+        made = await make(tx, [key for key in wanted if key not in rows], now)
+        rows |= {(row["shop_id"], row["customer_id"]): row for row in made}
+        if len(rows) < len(wanted):
+            # Waiting for them now, with locks in hand, could wait in a circle.
+            raise TransientError("members were made by another process at the same time")
     books: dict[Key, Book] = {}
     moved: dict[Key, Key] = {}
     for key, row in rows.items():
@@ -60,11 +68,12 @@ async def lock(tx: Connection, keys: Iterable[Key], now: datetime, *, create: bo
     return books
 
 
-async def make(tx: Connection, keys: Iterable[Key], now: datetime) -> None:
-    """Make the members who are not there yet."""
+async def make(tx: Connection, keys: Iterable[Key], now: datetime) -> Sequence[asyncpg.Record]:
+    """Make the members who are not there yet, and answer their rows, which nobody else can see before the commit."""
     wanted = sorted(set(keys))
-    if wanted:
-        await tx.execute(_CREATE, [key[0] for key in wanted], [key[1] for key in wanted], now)
+    if not wanted:
+        return ()
+    return await tx.fetch(_CREATE, [key[0] for key in wanted], [key[1] for key in wanted], now)
 
 
 async def lock_one(tx: Connection, shop_id: str, customer_id: str, now: datetime, *, create: bool = False) -> Book:

@@ -27,7 +27,9 @@ _PEEK: Final = f"select {_COLUMNS} from orders o where shop_id = $1 and order_id
 _WRITE: Final = """
 insert into orders as o (shop_id, order_id, revision, state, customer_id, program_version, kept, usage, settled, amount,
   waiting, placed_at, former)
-select * from unnest($1::order_write[])
+select shop_id, order_id, revision, state, customer_id, program_version, kept, usage, settled, amount, waiting,
+  placed_at, coalesce(former, '{}')
+from unnest($1::order_write[])
 on conflict (shop_id, order_id) do update set revision = excluded.revision, state = excluded.state,
   customer_id = excluded.customer_id, program_version = excluded.program_version, kept = excluded.kept,
   usage = excluded.usage, settled = excluded.settled, amount = excluded.amount, waiting = excluded.waiting,
@@ -191,5 +193,5 @@ def _values(order: OrderRow) -> tuple[Any, ...]:
         order.amount,
         order.waiting,
         placed_at(order.state) if order.state and order.has_snapshot else None,
-        order.former,
+        order.former or None,
     )

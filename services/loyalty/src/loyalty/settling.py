@@ -115,7 +115,7 @@ class Settling:
         order.kept = fix(program, task.state, facts_of(program, book))
         order.program_version, order.customer_id = task.version, book.customer_id
         book.orders_fixed += 1
-        task.evaluation = evaluate(program, task.state, order.kept)
+        task.evaluation = evaluate(program, task.state, order.kept, counts=True)
         lot = book.lots.get(order.lot_id)
         if lot is None:
             at = earned_at(program, task.state)

@@ -42,12 +42,15 @@ class Weighing(msgspec.Struct, frozen=True):
     points: int
 
 
-def evaluate(program: CompiledProgram, order: Order, kept: Kept, *, assume_counts: bool = False) -> Evaluation:
+def evaluate(
+    program: CompiledProgram, order: Order, kept: Kept, *, assume_counts: bool = False, counts: bool = False
+) -> Evaluation:
     """The target of an order for the member whose values are kept.
 
     ``assume_counts`` is for previews of orders that are not paid yet: cancelled ones and tests stay worth 0.
+    ``counts`` says that the caller has just found that it does.
     """
-    why = why_it_does_not_count(order, program.earn_on, assume=assume_counts)
+    why = None if counts else why_it_does_not_count(order, program.earn_on, assume=assume_counts)
     if why is not None:
         return Evaluation(note=why)
     weighing = weigh_order(program, order, kept)

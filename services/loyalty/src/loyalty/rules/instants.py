@@ -1,7 +1,8 @@
 """The instants of an order that earning looks at."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 from loyalty.local_time import to_utc
 from loyalty.rules.basket import Order
@@ -28,7 +29,8 @@ def delivered_at(order: Order) -> datetime | None:
     return _instant(found) if found else None
 
 
-def _instant(value: Any) -> datetime:
-    at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    at = at if at.tzinfo is UTC else to_utc(at)
-    return max(_EARLIEST, at)
+@lru_cache(maxsize=4096)
+def _instant(text: str) -> datetime:
+    """Remembered: an order is asked for the same instant again and again while it is settled."""
+    at = datetime.fromisoformat(text)
+    return max(_EARLIEST, at if at.tzinfo is UTC else to_utc(at))
