@@ -1,17 +1,20 @@
 """Notes per shop: enough to see transactions, scopes, idempotency and row-level security."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import asyncpg
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Query
 from pydantic_settings import SettingsConfigDict
 
+from comeback_kit.db import scoped
 from comeback_kit.errors import Conflict, NotFound
-from comeback_kit.http import Answer, Body, Caller, CustomerId, Id, Now, TransactionRoute, Tx, requires
+from comeback_kit.http import Answer, Body, Caller, CustomerId, Id, Now, Reader, TransactionRoute, Tx, requires
 from comeback_kit.log.port import EventLog
 from comeback_kit.runtime import Clock
 from comeback_kit.service import ServiceDefinition, create_service_app
 from comeback_kit.settings import ServiceSettings
+
+GLANCE = scoped("select note_id, text from notes where shop_id = scope.shop_id and note_id = $2")
 
 router = APIRouter(route_class=TransactionRoute)
 
@@ -62,6 +65,14 @@ async def read(note_id: Id, tx: Tx) -> NoteAnswer:
     if row is None:
         raise NotFound
     return NoteAnswer(note_id=row["note_id"], text=row["text"])
+
+
+@router.get("/v1/tiny/notes/{note_id}/glance", dependencies=[requires("tiny:read")])
+async def glance(note_id: Id, reader: Reader, size: Annotated[int, Query(ge=0)] = 0) -> NoteAnswer:
+    row = await reader.row(GLANCE, note_id)
+    if row is None:
+        raise NotFound
+    return NoteAnswer(note_id=row["note_id"], text=row["text"] + "!" * size)
 
 
 @router.get("/v1/tiny/me")

@@ -78,10 +78,25 @@ class Database:
     @contextlib.asynccontextmanager
     async def request(self, shop_id: str) -> AsyncIterator[Connection]:
         """One transaction of one shop, committed when the block ends without an exception."""
-        async with self._pools["api"].acquire(timeout=10) as connection:
+        async with self._api() as connection:
             begin = f"BEGIN; SET LOCAL app.shop_id = {quote_literal(shop_id)}"
             async with _transaction(connection, begin):
                 yield connection
+
+    def reader(self, shop_id: str) -> "ShopReader":
+        """Reads of one shop that need no transaction."""
+        return ShopReader(self, shop_id)
+
+    async def row(self, statement: str, shop_id: str, *arguments: Any) -> "asyncpg.Record | None":
+        """The first row of a statement made by ``scoped``: one round trip, its own transaction, bound to the shop."""
+        async with self._api() as connection:
+            found: asyncpg.Record | None = await connection.fetchrow(statement, shop_id, *arguments)
+            return found
+
+    def _api(self) -> Any:
+        pool = self._pools["api"]
+        # The time-out costs a third of taking a connection, and is for waiting only.
+        return pool.acquire() if pool.get_idle_size() else pool.acquire(timeout=10)
 
     @contextlib.asynccontextmanager
     async def work(self) -> AsyncIterator[Connection]:
@@ -126,6 +141,35 @@ class Database:
             await pool.close()
             raise SuperuserRefused(f"{name} is a superuser or bypasses row-level security; use a plain role")
         return pool
+
+
+class ShopReader:
+    """Reads one shop: a row in one round trip, or a transaction where that is not enough."""
+
+    __slots__ = ("_db", "shop_id")
+
+    def __init__(self, db: Database, shop_id: str) -> None:
+        self._db = db
+        self.shop_id = shop_id
+
+    async def row(self, statement: str, *arguments: Any) -> "asyncpg.Record | None":
+        """The first row of a statement made by ``scoped``; the arguments are ``$2`` and up."""
+        return await self._db.row(statement, self.shop_id, *arguments)
+
+    def transaction(self) -> contextlib.AbstractAsyncContextManager[Connection]:
+        """A transaction of the shop, committed when the block ends without an exception."""
+        return self._db.request(self.shop_id)
+
+
+def scoped(select: str) -> str:
+    """A query that sets the shop itself, so that row-level security holds without a transaction around it.
+
+    ``select`` names the shop as ``scope.shop_id`` (which is ``$1``). The reference makes PostgreSQL run it after the
+    setting, whatever plan it chooses; were it otherwise, no row would be seen. The setting ends with the statement.
+    """
+    if "scope.shop_id" not in select:
+        raise ValueError("the query must name scope.shop_id, else nothing says that the setting comes first")
+    return f"select r.* from set_config('app.shop_id', $1::text, true) scope(shop_id), lateral ({select} offset 0) r"
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,6 @@ A service's router is ``APIRouter(route_class=TransactionRoute)``; an endpoint t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,10 +13,11 @@ from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from comeback_kit import idempotency
+from comeback_kit import endpoints, idempotency
 from comeback_kit.auth import Principal
 from comeback_kit.bodies import Answer, Body, Id, IdText
-from comeback_kit.db import Connection
+from comeback_kit.db import Connection, ShopReader
+from comeback_kit.endpoints import Handler
 from comeback_kit.errors import Forbidden, MissingScope, Unauthorized, Unavailable
 from comeback_kit.runtime import Runtime
 
@@ -29,6 +29,7 @@ __all__ = [
     "Id",
     "IdText",
     "Now",
+    "Reader",
     "RuntimeDep",
     "TransactionRoute",
     "Tx",
@@ -59,19 +60,28 @@ class TransactionRoute(APIRoute):
 
     The transaction commits before the answer leaves; any exception and any answer of 400 or more rolls it back. A
     deadlock or a serialization failure is tried again. A keyed POST (``Idempotency-Key``) is kept in the same
-    transaction.
+    transaction. A GET that takes no ``tx`` has no transaction; it reads through a ``Reader``, or not at all.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # the narrower type is what FastAPI calls
-        handle = super().get_route_handler()
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        handle = endpoints.compiled(self)
+        self.answer: Handler | None = None if handle is None else self._transacted(handle)
+
+    def get_route_handler(self) -> Handler:  # type: ignore[override]  # the narrower type is what FastAPI calls
+        return self._transacted(super().get_route_handler())
+
+    def _transacted(self, handle: Handler) -> Handler:
+        without = self.methods == {"GET"} and not endpoints.asks_for(self.dependant, _tx)
+        run = _run_alone if without else _run
 
         async def transacted(request: Request) -> Response:
             principal = principal_of(request)
             runtime = runtime_of(request)
-            claim = await idempotency.claim_of(request, principal)
+            claim = await idempotency.claim_of(request, principal) if request.method == "POST" else None
             for attempt in range(_TRIES):
                 try:
-                    response = await _run(request, principal, runtime, claim, handle)
+                    response = await run(request, principal, runtime, claim, handle)
                 except _PASSING as error:
                     if attempt == _TRIES - 1:
                         raise DatabaseAway("too much contention; try again") from error
@@ -87,6 +97,17 @@ class TransactionRoute(APIRoute):
         return transacted
 
 
+async def _run_alone(
+    request: Request,
+    _principal: Principal,
+    _runtime: Runtime,
+    _claim: idempotency.Claim | None,
+    handle: Handler,
+) -> Response:
+    """A GET that asks for no transaction gets none."""
+    return await handle(request)
+
+
 class _RolledBack(Exception):
     def __init__(self, response: Response) -> None:
         super().__init__(response.status_code)
@@ -98,7 +119,7 @@ async def _run(
     principal: Principal,
     runtime: Runtime,
     claim: idempotency.Claim | None,
-    handle: Callable[[Request], Awaitable[Response]],
+    handle: Handler,
 ) -> Response:
     try:
         async with runtime.db.request(principal.shop_id) as tx:
@@ -136,6 +157,10 @@ async def _tx(request: Request) -> Any:
     return request.state.tx
 
 
+async def _reader(request: Request) -> ShopReader:
+    return runtime_of(request).db.reader(principal_of(request).shop_id)
+
+
 async def _now(request: Request) -> datetime:
     return runtime_of(request).clock()
 
@@ -156,6 +181,7 @@ async def _customer(request: Request) -> str:
 
 
 Tx = Annotated[Connection, Depends(_tx)]
+Reader = Annotated[ShopReader, Depends(_reader)]
 Now = Annotated[datetime, Depends(_now)]
 Caller = Annotated[Principal, Depends(_caller)]
 RuntimeDep = Annotated[Runtime, Depends(_runtime)]

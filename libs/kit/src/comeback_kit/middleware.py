@@ -26,6 +26,7 @@ class Edge:
     ) -> None:
         self._app = app
         self._service = service
+        self._meter = telemetry.Meter(service)
         self._verifier = verifier
         self._max_body = max_body
 
@@ -61,8 +62,7 @@ class Edge:
             telemetry.request_id_var.reset(tokens[0])
             telemetry.traceparent_var.reset(tokens[1])
             route = _route(scope)
-            telemetry.REQUESTS.labels(self._service, scope["method"], route, answer.status).inc()
-            telemetry.LATENCY.labels(self._service, route).observe(time.perf_counter() - started)
+            self._meter.count(scope["method"], route, answer.status, time.perf_counter() - started)
 
     async def _refuse(
         self, error: errors.DomainError, scope: Scope, receive: Receive, answer: "_Answer", request_id: str

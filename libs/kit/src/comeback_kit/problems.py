@@ -90,12 +90,19 @@ async def _domain(request: Request, error: Exception) -> Response:
 async def _validation(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    return response(from_validation(error.errors()), request_id_of(request))
+    return answer(request, error)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
+    return answer(request, error)
+
+
+def answer(request: Request, error: RequestValidationError | HTTPException) -> Response:
+    """What the caller gets for a failure that FastAPI or Starlette found."""
+    if isinstance(error, RequestValidationError):
+        return response(from_validation(error.errors()), request_id_of(request))
     known = _BY_STATUS.get(error.status_code)
     if known is None:
         known = errors.BadRequest if error.status_code < 500 else DomainError

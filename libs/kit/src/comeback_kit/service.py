@@ -14,6 +14,7 @@ from comeback_kit.auth import Verifier
 from comeback_kit.collector import settle_in
 from comeback_kit.consumer import Consumer, Subscription
 from comeback_kit.db import Database
+from comeback_kit.directory import Directory
 from comeback_kit.log import open_log
 from comeback_kit.log.port import EventLog, TopicSpec
 from comeback_kit.middleware import Edge
@@ -84,6 +85,7 @@ def create_service_app(
     if "api" in settings.roles:
         for router in definition.routers:
             app.include_router(router)
+        app.add_middleware(Directory, owner=app, routers=definition.routers)
     app.add_middleware(Edge, service=definition.name, verifier=lambda: verifier)
     return app
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from comeback_contracts.instants import parse_instant
 from comeback_kit.errors import FieldError, Unprocessable
-from comeback_kit.http import Caller, Id, Now, TransactionRoute, Tx, requires
+from comeback_kit.http import Caller, Id, Now, Reader, TransactionRoute, Tx, requires
 from comeback_kit.paging import Cursor, Limit, Page
 from loyalty import adjusting, history, member_list, member_view
 from loyalty.desk import Desk
@@ -52,9 +52,11 @@ async def members(
 
 
 @router.get("/{customer_id}", dependencies=[READ], response_model=MemberAnswer, summary="A member")
-async def member(customer_id: Id, tx: Tx, caller: Caller, now: Now, cache: Cache) -> Response:
+async def member(customer_id: Id, reader: Reader, now: Now, cache: Cache) -> Response:
     """What a member has, and what comes next. An id that was merged answers the member it was merged into."""
-    found = await _known(customer_id, tx, caller, now, cache)
+    found = await member_view.glance(reader, cache, customer_id, now)
+    if found is None:
+        raise MemberUnknown
     # Written here, because FastAPI would validate the answer once more: this is the call that storefronts make most.
     return Response(found.model_dump_json(), media_type="application/json")
 
