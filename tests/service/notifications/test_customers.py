@@ -97,6 +97,7 @@ async def test_an_erased_person_leaves_nothing_to_read_and_does_not_come_back(wo
     assert not world.files()
     detail = await world.get(f"messages/{sent['id']}")
     assert (detail["state"], detail["mail"], detail["to"]) == ("sent", None, None)
+    assert detail["subject"] == sent["subject"]
     # A replay of everything, and an update that was under way.
     await world.tell(customer(first_name="Zebedee", at=ago(hours=1)), order("o1"), order("o3", at=ago(minutes=5)))
     states = {one["order_id"]: (one["state"], one["reason"]) for one in await world.messages(customer_id="c1")}
@@ -105,6 +106,15 @@ async def test_an_erased_person_leaves_nothing_to_read_and_does_not_come_back(wo
         text = str(await world.rows(f"select * from {table}"))
         assert "ada@example.com" not in text
         assert "Zebedee" not in text
+
+
+async def test_what_an_erased_person_was_told_keeps_its_numbers(world: World) -> None:
+    await world.tell(shop(), customer(), order(), points(), survey(url="http://shop.test/f/secret"))
+    before = {one["workflow"]: one["subject"] for one in await world.messages()}
+    assert "65" in before["points_earned"]
+    await world.tell(entry("customer.erased", {"customer_id": "c1", "at": instant(ago())}))
+    assert {one["workflow"]: one["subject"] for one in await world.messages()} == before
+    assert "secret" not in str(await world.rows("select * from messages"))
 
 
 async def test_an_erasure_stops_what_waits_and_a_new_registration_is_a_new_person(world: World) -> None:

@@ -159,6 +159,17 @@ async def test_a_live_order_that_is_delivered_late_still_earns_its_mails(world: 
     }
 
 
+async def test_a_delivery_that_only_its_event_dates_is_news(world: World) -> None:
+    """First heard of by ``order.delivered``, placed long ago, without ``delivered_at``: the survey is not history."""
+    placed, delivered = ago(days=12), {"kind": "order.delivered", "fulfilment_state": "delivered"}
+    await world.tell(customer(), order("now", placed_at=instant(placed), **delivered))
+    imported = {"placed_at": instant(placed), "updated_at": instant(placed)}
+    await world.tell(order("then", at=placed, **delivered), order("import", "c1", **delivered, **imported))
+    await world.tell(survey("now"), survey("then"), survey("import"))
+    found = {one["order_id"]: one["reason"] for one in await world.messages() if one["workflow"] == "survey_invitation"}
+    assert found == {"now": None, "then": "too_old", "import": "too_old"}
+
+
 async def test_an_old_event_about_a_live_order_is_too_old(world: World) -> None:
     await world.tell(customer(), order())
     await world.tell(points(at=ago(hours=49)))

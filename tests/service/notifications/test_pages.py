@@ -126,6 +126,14 @@ async def test_an_erased_persons_old_link_works_and_writes_nothing(world: World)
     assert await world.rows("select 1 from consents") == []
 
 
+async def test_a_scanner_may_look_at_a_link_without_reading_it(world: World) -> None:
+    await world.tell(customer(), order())
+    link = await link_of(world, "order_confirmation")
+    async with world.service.anonymous() as client:
+        assert [(await client.head(path)).status_code for path in (link, link + "x")] == [200, 403]
+    assert await world.rows("select 1 from consents") == []
+
+
 async def test_the_page_speaks_the_customers_language_and_is_kept_by_nobody(world: World) -> None:
     await world.tell(shop("Röstwerk <b>"), customer(locale="de"), order())
     link = await link_of(world, "order_confirmation")
@@ -152,6 +160,9 @@ async def test_the_shop_reads_and_changes_preferences_through_the_api(world: Wor
             refused = await client.put(path, json={"categories": categories})
             assert refused.status_code == 422
             assert refused.json()["errors"][0]["pointer"] == f"/categories/{next(iter(categories))}"
+        for categories in ({"surveys": "no"}, {"surveys": 0}, {"surveys": None}):
+            refused = await client.put(path, json={"categories": categories})
+            assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/categories/surveys")
         assert (await client.put(path, json={"category": {}})).status_code == 422
     async with world.service.client(scopes=frozenset({"notifications:read"})) as reader:
         assert (await reader.put(path, json={"categories": {}})).status_code == 403
@@ -204,9 +215,10 @@ async def test_the_mailbox_opens_to_this_machine_and_shop_keys_only(world: World
             {"X-Real-IP": "203.0.113.5"},
             {"Forwarded": "for=203.0.113.5"},
         ):
-            assert (await near.get("/mailbox", headers=headers)).status_code == 403
+            assert (await near.get("/mailbox", headers=headers)).status_code == 401
     async with httpx.AsyncClient(transport=far, base_url="http://service") as stranger:
-        assert (await stranger.get("/mailbox")).json()["code"] == "mailbox_closed"
+        refused = await stranger.get("/mailbox")
+        assert (refused.status_code, refused.json()["code"]) == (401, "mailbox_needs_key")
     async with world.service.client("other") as other:
         assert "#1001" not in (await other.get("/mailbox?shop=demo")).text
     async with world.service.customer("c1") as shopper:

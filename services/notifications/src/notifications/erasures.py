@@ -20,7 +20,7 @@ _STOP_MESSAGES: Final = """
     update messages m set
       state = case when m.state in ('waiting', 'sending') then 'skipped' else m.state end,
       reason = case when m.state in ('waiting', 'sending') then 'erased' else m.reason end,
-      next_at = null, claim = null, subject = null, data = '{}', last_reply = null
+      next_at = null, claim = null, subject = null, data = m.data - 'url', last_reply = null
     from theirs t where m.shop_id = t.shop_id and m.id = t.id
     returning m.shop_id, m.id"""
 

@@ -1,6 +1,6 @@
 """What callers of this service are refused with, beyond what every service has."""
 
-from comeback_kit.errors import Forbidden, NotFound
+from comeback_kit.errors import Forbidden, NotFound, Unauthorized
 
 
 class MessageUnknown(NotFound):
@@ -22,4 +22,9 @@ class LinkInvalid(Forbidden):
 
 class MailboxClosed(Forbidden):
     code = "mailbox_closed"
-    title = "The mailbox is open to this machine and to shop keys only"
+    title = "The mailbox is open to shop keys only, not to customers"
+
+
+class MailboxNeedsKey(Unauthorized):
+    code = "mailbox_needs_key"
+    title = "The mailbox opens with a shop key; without one only on this machine, while mails go to the folder"

@@ -6,7 +6,7 @@ from fastapi import Request
 
 from comeback_kit.auth import Principal
 from comeback_kit.errors import MissingScope
-from notifications.errors import MailboxClosed
+from notifications.errors import MailboxClosed, MailboxNeedsKey
 
 
 def shop_of_caller(principal: Principal | None) -> str | None:
@@ -31,7 +31,7 @@ def check_local(request: Request, *, folder: bool) -> None:
     said = [host.strip() for host in through if host.strip()]
     local = request.client is not None and all(_loopback(host) for host in [request.client.host, *said])
     if not folder or not local or "forwarded" in headers:
-        raise MailboxClosed
+        raise MailboxNeedsKey
 
 
 def _loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ from comeback_contracts.instants import parse_instant
 from comeback_contracts.order_merge import OrderState, has_snapshot
 
 _HAPPENED: Final = ("placed_at", "paid_at", "fulfilled_at", "delivered_at", "cancelled_at")
+_TOLD_BY_TYPE: Final = {"order.fulfilled": "fulfilled_at", "order.delivered": "delivered_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,17 @@ def happened(state: OrderState) -> Iterator[datetime]:
     for refund in state["refunds"].values():
         if "at" in refund:
             yield parse_instant(refund["at"])
+
+
+def undated_step(state: OrderState, event_type: str, event_at: datetime) -> datetime | None:
+    """When an event that is news of a delivery says that it happened, where its order has no instant for it.
+
+    Not later than the order's own state: an import of today that carries old states stays old.
+    """
+    name = _TOLD_BY_TYPE.get(event_type)
+    if name is None or name in state or not has_snapshot(state):
+        return None
+    return min(event_at, parse_instant(state["updated_at"]))
 
 
 def facts_of(state: OrderState | None) -> OrderFacts | None:

@@ -6,7 +6,7 @@ says so. Old orders get a message that says ``too_old``, so that an imported his
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from comeback_contracts import order_merge
@@ -24,11 +24,15 @@ from notifications.workflows import ORDER_CONFIRMATION
 
 @dataclass(slots=True)
 class _Heard:
-    """What one batch says about one order; ``at`` and ``traceparent`` of the first event of it."""
+    """What one batch says about one order; ``at`` and ``traceparent`` of the first event of it.
+
+    ``steps``: when steps happened that the order itself does not date.
+    """
 
     state: OrderState
     at: datetime
     traceparent: str | None
+    steps: list[datetime] = field(default_factory=list)
 
 
 async def take_orders(tx: Connection, events: Sequence[Event], context: Context) -> None:
@@ -61,9 +65,12 @@ def _read(events: Sequence[Event]) -> dict[OrderKey, _Heard]:
         key = (event.shopid, state["order_id"])
         known = heard.get(key)
         if known is None:
-            heard[key] = _Heard(state, at, event.traceparent)
+            known = heard[key] = _Heard(state, at, event.traceparent)
         else:
             known.state = order_merge.merge(known.state, state)
+        step = order_facts.undated_step(state, event.type, at)
+        if step is not None:
+            known.steps.append(step)
     return heard
 
 
@@ -107,7 +114,7 @@ def _merged(stored: OrderRow | None, news: _Heard, now: datetime) -> OrderRow:
     return OrderRow(
         customer_id=order_facts.customer_of(state),
         state=state,
-        live=was_live or live(order_facts.happened(state), now),
+        live=was_live or live([*order_facts.happened(state), *news.steps], now),
         confirmed=stored is not None and stored.confirmed,
     )
 

@@ -1,7 +1,7 @@
 """Request and response bodies."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -71,4 +71,4 @@ class Preferences(Answer):
 class PreferencesChange(Body):
     """Categories to turn on or off; those left out stay as they are."""
 
-    categories: dict[str, bool] = Field(max_length=20)
+    categories: dict[str, Annotated[bool, Field(strict=True)]] = Field(max_length=20)

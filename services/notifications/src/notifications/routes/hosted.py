@@ -23,6 +23,7 @@ router = APIRouter(prefix="/p", tags=["hosted pages"])
 _LONGEST = 4096
 
 
+@router.head("/{token}", include_in_schema=False)
 @router.get("/{token}", include_in_schema=True)
 async def preference_page(
     token: str, request: Request, runtime: RuntimeDep, saved: Annotated[str | None, Query(max_length=20)] = None
