@@ -12,7 +12,15 @@ from notifications.mime import Mail, header, to_bytes
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ANY_TEXT = st.text(max_size=400)
-HOSTILE = ["\r\nBcc: eve@evil.example", "x\nBcc: eve@evil.example", "x\r\rBcc: e", "x\u2028Bcc: e", "x\x85Bcc: e", "\0"]
+HOSTILE = [
+    "=?utf-8?b?DQpCY2M6IGV2ZUBldmlsLmV4YW1wbGU=?=",
+    "\r\nBcc: eve@evil.example",
+    "x\nBcc: eve@evil.example",
+    "x\r\rBcc: e",
+    "x\u2028Bcc: e",
+    "x\x85Bcc: e",
+    "\0",
+]
 
 
 def mail(**changes: Any) -> Mail:
@@ -112,3 +120,12 @@ def test_an_internationalized_local_part_makes_a_utf8_header() -> None:
 def test_folding_keeps_every_word() -> None:
     value = " ".join(f"word{number}" for number in range(60))
     assert header(value, 9).replace("\r\n ", " ") == value
+
+
+@pytest.mark.parametrize("field", ["subject", "from_name", "to_name"])
+def test_a_name_spelled_like_an_encoded_word_is_read_as_it_is_spelled(field: str) -> None:
+    spelled = "=?utf-8?b?DQpCY2M6IGV2ZQ==?="
+    read = parsed(mail(**{field: spelled}))
+    header_of = {"subject": "Subject", "from_name": "From", "to_name": "To"}[field]
+    assert spelled in str(read[header_of])
+    assert read["Bcc"] is None

@@ -12,6 +12,7 @@ from comeback_kit.service import ServiceDefinition, create_service_app
 from notifications.consumers import SUBSCRIPTIONS, TIMERS
 from notifications.dispatch import dispatching, not_handed_over
 from notifications.folder import MailFolder
+from notifications.keeping import keeping
 from notifications.routes import hosted, mailbox, messages, preferences
 from notifications.service_state import ServiceState, set_state
 from notifications.settings import Settings
@@ -52,7 +53,7 @@ def create_app(settings: Settings | None = None, *, log: EventLog | None = None,
         subscriptions=SUBSCRIPTIONS,
         timers=TIMERS,
         opening=(opening,),
-        background=(dispatching,),
+        background=(dispatching, keeping),
         idle=(not_handed_over,),
     )
     return create_service_app(definition, chosen, log=log, clock=clock)

@@ -26,6 +26,11 @@ def message_id(key: bytes, now: datetime, position: int) -> str:
     return "msg_" + _base32(number, 26)
 
 
+def first_id_at(at: datetime) -> str:
+    """The id that sorts before every message made at that millisecond or later, and after all earlier ones."""
+    return message_id(bytes(8), at, 0)
+
+
 def mail_id(key: bytes, domain: str) -> str:
     """The ``Message-ID`` header: the same for the same key, so that a mail sent twice is one mail to the reader."""
     return f"<{_base32(int.from_bytes(key, 'big'), 32).lower()}@{domain}>"

@@ -80,7 +80,7 @@ def to_bytes(mail: Mail) -> bytes:
 def header(value: str, used: int) -> str:
     """A header's value: ASCII as it is, else RFC 2047 encoded-words; long ones folded. ``used``: columns before it."""
     clean = clean_text(value)
-    if clean.isascii():
+    if clean.isascii() and not _looks_encoded(clean):
         return _fold(clean, used)
     return "\r\n ".join(_encoded_words(clean))
 
@@ -90,7 +90,7 @@ def mailbox(name: str, address: str, used: int) -> str:
     clean = clean_text(name)
     if not clean:
         return address
-    if not clean.isascii():
+    if not clean.isascii() or _looks_encoded(clean):
         phrase = "\r\n ".join(_encoded_words(clean))
     elif _PHRASE.match(clean):
         phrase = clean
@@ -104,6 +104,11 @@ def mailbox(name: str, address: str, used: int) -> str:
 def clean_text(value: str) -> str:
     """The text on one line: line breaks and control characters become a space, the ends are trimmed."""
     return " ".join(_UNSAFE.sub(" ", value).split(" ")).strip()
+
+
+def _looks_encoded(value: str) -> bool:
+    # A name that is spelled like an encoded-word would be read as what it decodes to, line breaks and all.
+    return "=?" in value
 
 
 def _fold(value: str, used: int) -> str:

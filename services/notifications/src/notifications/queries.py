@@ -16,6 +16,8 @@ _COLUMNS: Final = """
     m.attempts, m.last_reply, m.created_at, m.next_at, m.sent_at,
     case when m.subject is null then o.state end as order_state, c.fields, s.name, s.url, s.time_zone, s.locale,
     m.shop_id, d.to_address"""
+# A mail that is not there any more (an erasure, its age) was sent all the same.
+_NOT_SENT: Final = "d.message_id is null and m.state not in ('sent', 'delivered', 'bounced')"
 _JOINS: Final = """
     left join mails d on d.shop_id = m.shop_id and d.message_id = m.id
     left join customers c on c.shop_id = m.shop_id and c.customer_id = m.customer_id
@@ -41,7 +43,7 @@ async def messages_page(
     limit: int,
     cursor: str | None,
 ) -> Page[Message]:
-    """Messages, newest first. ``mailed``: only those that a mail was made of, or only the others."""
+    """Messages, newest first. ``mailed``: only those whose mail is there, or only those that were not sent."""
     conditions, values = ["m.shop_id = $1"], [shop_id]
 
     def add(condition: str, value: str) -> None:
@@ -53,7 +55,7 @@ async def messages_page(
     if order_id is not None:
         add("m.order_id = {}", order_id)
     if mailed is not None:
-        conditions.append("d.message_id is not null" if mailed else "d.message_id is null")
+        conditions.append("d.message_id is not null" if mailed else _NOT_SENT)
     if cursor is not None:
         add("m.id < {}", str(decode_cursor(cursor, 1)[0]))
     rows = await tx.fetch(

@@ -40,6 +40,12 @@ class Settings(ServiceSettings):
     mail_give_up: float = Field(
         default=24.0, gt=0, le=240, description="hours of temporary refusals after which a message has failed"
     )
+    mail_kept_days: float = Field(
+        default=90.0,
+        gt=0,
+        le=36_500,
+        description="days after which a mail's text and address are removed; that it was sent stays known",
+    )
 
     def smtp(self) -> SmtpUrl | None:
         """Where to hand mails over, or None for the mail folder."""
