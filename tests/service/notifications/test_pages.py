@@ -160,8 +160,8 @@ async def test_the_shop_reads_and_changes_preferences_through_the_api(world: Wor
             refused = await client.put(path, json={"categories": categories})
             assert refused.status_code == 422
             assert refused.json()["errors"][0]["pointer"] == f"/categories/{next(iter(categories))}"
-        for categories in ({"surveys": "no"}, {"surveys": 0}, {"surveys": None}):
-            refused = await client.put(path, json={"categories": categories})
+        for no_answer in ("no", 0, None):
+            refused = await client.put(path, json={"categories": {"surveys": no_answer}})
             assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/categories/surveys")
         assert (await client.put(path, json={"category": {}})).status_code == 422
     async with world.service.client(scopes=frozenset({"notifications:read"})) as reader:

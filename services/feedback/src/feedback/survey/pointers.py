@@ -1,5 +1,6 @@
 """Where a document is wrong, as a client can find it: pydantic's places without the names of union members in them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -8,6 +9,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 Place: TypeAlias = tuple[int | str, ...]
 
+_DISCRIMINATOR: Final = re.compile(r"'(\w+)'")  # a field that tells members of a union apart, as pydantic quotes it
 _NAMES_A_MISSING_FIELD: Final = frozenset({"missing", "extra_forbidden"})
 
 
@@ -30,6 +32,10 @@ def in_the_document(error: ValidationError, document: object) -> ValidationError
 
 def _said(error: ErrorDetails, place: Place) -> InitErrorDetails:
     reason = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "union_tag_invalid":
+        reason = f"must be one of {error['ctx']['expected_tags']}"
+    elif error["type"] == "union_tag_not_found":
+        reason = "Field required"
     kind = PydanticCustomError(error["type"], "{reason}", {"reason": reason})
     return InitErrorDetails(type=kind, loc=place, input=error["input"])
 
@@ -51,8 +57,12 @@ def _place(error: ErrorDetails, document: object) -> Place:
         elif index < len(parts) - 1 or error["type"] not in _NAMES_A_MISSING_FIELD:
             continue  # the name of a union's member: in pydantic's place, not in the document
         place.append(part)
-    misplaced = error.get("ctx", {}).get("error")
-    return (*place, *misplaced.place) if isinstance(misplaced, Misplaced) else tuple(place)
+    context = error.get("ctx", {})
+    misplaced = context.get("error")
+    if isinstance(misplaced, Misplaced):
+        return (*place, *misplaced.place)
+    named = _DISCRIMINATOR.fullmatch(context.get("discriminator", ""))
+    return tuple(place) if named is None else (*place, named[1])
 
 
 def _inside(at: object, part: int | str) -> bool:

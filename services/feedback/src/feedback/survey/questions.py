@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from comeback_kit.bodies import Body
 from feedback.scores import CES_SCALE, TOP_BOX
 from feedback.survey.localized import Localized
+from feedback.survey.pointers import Misplaced
 
 RESERVED: Final = frozenset({"end", "answers", "finished", "lang"})
 
@@ -80,7 +81,7 @@ class CsatQuestion(_Question):
     @model_validator(mode="after")
     def _check_top_box(self) -> Self:
         if self.satisfied_from is not None and not 2 <= self.satisfied_from <= self.scale:
-            raise ValueError(f"satisfied_from must be 2 to {self.scale}, the scale's top")
+            raise Misplaced("satisfied_from", f"must be 2 to {self.scale}, the scale's top")
         return self
 
 
@@ -120,8 +121,11 @@ class _Choosing(_Question):
 
     @model_validator(mode="after")
     def _check_choices(self) -> Self:
-        if len({choice.id for choice in self.choices}) < len(self.choices):
-            raise ValueError("two choices have the same id")
+        seen: set[str] = set()
+        for index, choice in enumerate(self.choices):
+            if choice.id in seen:
+                raise Misplaced(f"choices/{index}/id", f"{choice.id!r} is there already")
+            seen.add(choice.id)
         return self
 
     @property
@@ -146,7 +150,8 @@ class MultiQuestion(_Choosing):
     def _check_limits(self) -> Self:
         most = len(self.choices) if self.max_choices is None else self.max_choices
         if not self.min_choices <= most <= len(self.choices) or most < 1:
-            raise ValueError("min_choices and max_choices must lie in this order between 0 and the number of choices")
+            wrong = "min_choices" if self.max_choices is None else "max_choices"
+            raise Misplaced(wrong, f"0 ≤ min_choices ≤ max_choices ≤ {len(self.choices)} (the choices) must hold")
         return self
 
 
