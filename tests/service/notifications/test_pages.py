@@ -205,15 +205,19 @@ async def test_the_mailbox_opens_to_this_machine_and_shop_keys_only(world: World
     await world.tell(shop(), customer(), order(), shop("Other", shop_id="other"), order("o9", "c9", shop="other"))
     local = httpx.ASGITransport(app=world.service.app, client=("127.0.0.1", 5))
     far = httpx.ASGITransport(app=world.service.app, client=("203.0.113.5", 5))
-    async with httpx.AsyncClient(transport=local, base_url="http://service") as near:
+    async with httpx.AsyncClient(transport=local, base_url="http://localhost:8000") as near:
         assert "Your order #1001" in (await near.get("/mailbox?shop=demo")).text
         assert (await near.get("/mailbox?shop=nobody")).status_code == 200
         assert (await near.get("/mailbox", headers={"X-Forwarded-For": "127.0.0.1"})).status_code == 200
+        for host in ("127.0.0.1:8000", "[::1]:8000", "shop.test"):
+            assert (await near.get("/mailbox", headers={"Host": host})).status_code == 200
         for headers in (
             {"X-Forwarded-For": "203.0.113.5"},
             {"X-Forwarded-For": "127.0.0.1, 203.0.113.5"},
             {"X-Real-IP": "203.0.113.5"},
             {"Forwarded": "for=203.0.113.5"},
+            {"Host": "rebound.evil.example"},
+            {"Host": "localhost.evil.example:8000"},
         ):
             assert (await near.get("/mailbox", headers=headers)).status_code == 401
     async with httpx.AsyncClient(transport=far, base_url="http://service") as stranger:

@@ -10,7 +10,7 @@ from notifications.transport import Verdict
 _LOOKS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _IDLE: Final = 1.0  # seconds between looks for what other processes made due
 _AWAY_FIRST: Final = 0.25
-_AWAY_MOST: Final = 30.0
+_AWAY_MOST: Final = 5.0  # one attempt costs little, and customers wait
 
 
 class Pauses:

@@ -92,7 +92,8 @@ async def _choose(request: Request, runtime: Runtime, wanted: str | None) -> tup
     own = shop_of_caller(request.scope.get("state", {}).get("principal"))
     if own is not None:
         return own, []
-    check_local(request, folder=state_of(runtime).settings.smtp_url is None)
+    settings = state_of(runtime).settings
+    check_local(request, folder=settings.smtp_url is None, public_url=settings.public_url)
     async with runtime.db.work() as tx:
         rows = await tx.fetch("select shop_id from secrets union select shop_id from shops order by 1 limit 100")
     shops = [row["shop_id"] for row in rows]
