@@ -5,6 +5,7 @@ gateway itself goes to the FastAPI app with the verified caller in the scope's s
 """
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,6 +25,7 @@ from gateway.upstream import REPEATABLE, Upstream
 log = logging.getLogger(__name__)
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
+_OWN_NAME: Final = re.compile(rb"(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?", re.IGNORECASE)
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -112,9 +114,11 @@ class Front:
 
 
 def _from_this_machine(scope: Scope, incoming: Incoming) -> bool:
-    # A proxy on this machine makes everybody look local, but it says so in its headers.
+    # A proxy on this machine makes everybody look local, but it says so in its headers. A web page elsewhere that lets
+    # its own name point to this machine would read along in the browser of who works here, but that name is not ours.
     client = scope.get("client")
-    return client is not None and client[0] in _LOOPBACK and not incoming.forwarded
+    local = client is not None and client[0] in _LOOPBACK and not incoming.forwarded
+    return local and any(_OWN_NAME.fullmatch(value) for name, value in scope["headers"] if name == b"host")
 
 
 async def _refuse(

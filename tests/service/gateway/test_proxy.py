@@ -213,11 +213,14 @@ async def test_one_busy_service_does_not_take_the_others(postgres: TestServer) -
 
 async def test_the_mailbox_opens_from_this_machine_or_with_a_shop_key(gateway: Running) -> None:
     for address, headers, token, status in (
-        ("127.0.0.1", {}, None, 200),
-        ("::1", {}, None, 200),
-        ("203.0.113.9", {}, None, 401),
-        ("127.0.0.1", {"X-Forwarded-For": "203.0.113.9"}, None, 401),
-        ("127.0.0.1", {"Forwarded": "for=203.0.113.9"}, None, 401),
+        ("127.0.0.1", {"Host": "127.0.0.1:8000"}, None, 200),
+        ("127.0.0.1", {"Host": "localhost"}, None, 200),
+        ("::1", {"Host": "[::1]:8000"}, None, 200),
+        ("203.0.113.9", {"Host": "localhost"}, None, 401),
+        ("127.0.0.1", {"Host": "localhost", "X-Forwarded-For": "203.0.113.9"}, None, 401),
+        ("127.0.0.1", {"Host": "localhost", "Forwarded": "for=203.0.113.9"}, None, 401),
+        ("127.0.0.1", {"Host": "rebound.evil.example:8000"}, None, 401),
+        ("127.0.0.1", {"Host": "localhost.evil.example"}, None, 401),
         ("203.0.113.9", {}, SHOP_KEY, 200),
         ("203.0.113.9", {}, customer_token("c-1"), 403),
         ("127.0.0.1", {}, "nonsense", 401),
