@@ -97,12 +97,12 @@ async def _redeeming(url: str, service: Runtime, members: list[str], seconds: fl
 
     async def redeem() -> None:
         async with service.db.request(SHOP) as tx:
-            desk = await Desk.open(tx, cache_of(service), SHOP, present())
+            desk = await Desk.expect(tx, cache_of(service), SHOP, present())
             one = await redemption.hold_for_reward(
                 tx, desk, next(turn), FIRST_REWARD, life=timedelta(days=30), ids=RANDOM
             )
         async with service.db.request(SHOP) as tx:
-            desk = await Desk.open(tx, cache_of(service), SHOP, present())
+            desk = await Desk.expect(tx, cache_of(service), SHOP, present())
             await redemption.confirm(tx, desk, one.redemption_id, None)
 
     connection = await asyncpg.connect(url)

@@ -2,13 +2,14 @@
 
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 from comeback_kit.db import Connection
 from comeback_kit.events import OutgoingEvent
 from comeback_kit.relay import SHARDS, Relay
 from comeback_kit.runtime import Runtime
 
-__all__ = ["SHARDS", "Relay", "add", "pending"]
+__all__ = ["SHARDS", "Relay", "add", "adding", "pending", "to_json"]
 
 # What is the same for all is sent once: the driver spends more on a row's small fields than on its event.
 _ADD = """
@@ -33,6 +34,28 @@ async def add(tx: Connection, events: Sequence[OutgoingEvent]) -> None:
         [event.value for event in events],
         [event.headers for event in events] if any(event.headers for event in events) else None,
     )
+
+
+def adding(parameter: str) -> str:
+    """The same as a part (``with … as (…)``) of a statement that writes more; ``parameter`` gets ``to_json``."""
+    return f"""insert into outbox (shard, topic, key, value, headers)
+select shard, topic, key, convert_to(value, 'UTF8'), headers from rows from (json_to_recordset({parameter}::json)
+  as (shard smallint, topic text, key text, value text, headers jsonb))
+  with ordinality given (shard, topic, key, value, headers, place) order by place"""
+
+
+def to_json(events: Sequence[OutgoingEvent]) -> list[dict[str, Any]]:
+    """What the parameter of ``adding`` holds, encoded as JSON; the values are JSON texts, as all events are."""
+    return [
+        {
+            "shard": zlib.crc32(event.key.encode()) % SHARDS,
+            "topic": event.topic,
+            "key": event.key,
+            "value": event.value.decode(),
+            "headers": event.headers,
+        }
+        for event in events
+    ]
 
 
 async def pending(runtime: Runtime, *, upto: int | None = None) -> int:

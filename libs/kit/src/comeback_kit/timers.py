@@ -10,14 +10,15 @@ from comeback_kit.db import Connection
 from comeback_kit.runtime import Runtime
 from comeback_kit.settling import Context
 
-_SCHEDULE = """
+_MOVE = """on conflict (shop_id, kind, ref)
+do update set due_at = excluded.due_at, run_at = excluded.due_at, payload = excluded.payload, attempts = 0"""
+_SCHEDULE = f"""
 insert into timers (shop_id, kind, ref, due_at, run_at, payload)
 select shop_id, kind, ref, due_at, due_at, payload
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::jsonb[])
   with ordinality as given (shop_id, kind, ref, due_at, payload, place)
 order by place
-on conflict (shop_id, kind, ref)
-do update set due_at = excluded.due_at, run_at = excluded.due_at, payload = excluded.payload, attempts = 0"""
+{_MOVE}"""
 _CANCEL = """
 delete from timers t using unnest($3::text[]) as gone (ref)
 where t.shop_id = $1 and t.kind = $2 and t.ref = gone.ref"""
@@ -69,6 +70,17 @@ async def cancel(tx: Connection, shop_id: str, kind: str, refs: Sequence[str]) -
     """Remove timers; those that are not there are ignored."""
     if refs:
         await tx.execute(_CANCEL, shop_id, kind, sorted(refs))
+
+
+def scheduling(shop: str, kind: str, ref: str, due_at: str) -> str:
+    """``schedule`` of one timer without a payload, as a part (``with … as (…)``) of a statement that writes more."""
+    return f"""insert into timers (shop_id, kind, ref, due_at, run_at, payload)
+values ({shop}, {kind}, {ref}, {due_at}, {due_at}, '{{}}') {_MOVE}"""
+
+
+def cancelling(shop: str, kind: str, ref: str) -> str:
+    """``cancel`` of one timer, as such a part."""
+    return f"delete from timers where shop_id = {shop} and kind = {kind} and ref = {ref}"
 
 
 async def due(runtime: Runtime, kinds: Sequence[str]) -> int:

@@ -112,8 +112,25 @@ class LotRow:
     def read(cls, row: asyncpg.Record) -> "LotRow":
         """A lot from its row."""
         lot = cls()
-        for column, value in zip(LOT_COLUMNS, row[-len(LOT_COLUMNS) :], strict=True):
-            setattr(lot, column, value)
+        (
+            lot.lot_id,
+            lot.order_id,
+            lot.program_version,
+            lot.earned,
+            lot.clawed,
+            lot.shortfall,
+            lot.remaining,
+            lot.held,
+            lot.expired,
+            lot.active,
+            lot.scored,
+            lot.spend,
+            lot.orders,
+            lot.warned,
+            lot.earned_at,
+            lot.available_at,
+            lot.expires_at,
+        ) = row[-len(LOT_COLUMNS) :]
         lot.changed = False
         return lot
 
@@ -188,7 +205,7 @@ class Book:
         "used",
     )
 
-    def __init__(self, row: asyncpg.Record) -> None:
+    def __init__(self, row: asyncpg.Record | tuple[Any, ...]) -> None:
         level_id: str | None
         since: datetime | None
         until: datetime | None

@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from comeback_kit.db import Connection
-from loyalty import due, lot_care, members, posting, program_store, tiers
+from loyalty import due, lot_care, members, posting, program_store, redemption_rows, tiers, till
 from loyalty.books import Book
-from loyalty.errors import MemberUnknown
+from loyalty.errors import MemberUnknown, RedemptionUnknown
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
 from loyalty.program_store import Shop, ShopCache
+from loyalty.redemption_rows import Redemption
 
 
 class Desk:
@@ -20,15 +21,69 @@ class Desk:
         self.now = now
         self.ledger = Ledger(now)
         self.notices = Notices(now)
+        self._unsure: ShopCache | None = None
 
     @classmethod
     async def open(cls, tx: Connection, cache: ShopCache, shop_id: str, now: datetime) -> "Desk":
         """Read the shop. Raises ``ProgramUnknown`` (404)."""
         return cls(await program_store.load_one(tx, cache, shop_id), now)
 
+    @classmethod
+    async def expect(cls, tx: Connection, cache: ShopCache, shop_id: str, now: datetime) -> "Desk":
+        """The same for one who locks a member next: a shop that is kept is looked at with the member's lock."""
+        kept = cache.get(shop_id)
+        if kept is None:
+            return await cls.open(tx, cache, shop_id, now)
+        desk = cls(kept, now)
+        desk._unsure = cache
+        return desk
+
     async def member(self, tx: Connection, customer_id: str, *, create: bool = False) -> Book:
         """Lock one member, with what was due done. Raises ``MemberUnknown`` (404)."""
-        return (await self.members(tx, [customer_id], create=create))[customer_id]
+        found = await till.lock_member(tx, self.shop_id, customer_id)
+        if found is None:
+            await self._ensure(tx)
+            return (await self.members(tx, [customer_id], create=create))[customer_id]
+        await self._enter(tx, *found)
+        return found[0]
+
+    async def redemption(self, tx: Connection, redemption_id: str) -> tuple[Book, Redemption]:
+        """Lock a redemption's member, with what was due done, and the redemption; its open lots are read.
+
+        Raises ``RedemptionUnknown`` (404).
+        """
+        found = await till.lock_redemption(tx, self.shop_id, redemption_id)
+        if found is None:
+            await self._ensure(tx)
+            return await self._redemption_of_another(tx, redemption_id)
+        book, one, revision = found
+        await self._enter(tx, book, revision)
+        if one.state == "held":
+            await till.read_lots(tx, book)
+        else:
+            await members.read_lots(tx, [book], {book.key: [take.lot_id for take in one.takes]})
+        return book, one
+
+    async def _redemption_of_another(self, tx: Connection, redemption_id: str) -> tuple[Book, Redemption]:
+        """The same for the redemption of a member who was merged or erased meanwhile."""
+        seen = await redemption_rows.find(tx, self.shop_id, redemption_id)
+        if seen is None:
+            raise RedemptionUnknown
+        book = await self.member(tx, seen.customer_id)
+        (one,) = await redemption_rows.lock(tx, [seen.key])
+        await members.read_lots(tx, [book], {book.key: [take.lot_id for take in one.takes]})
+        return book, one
+
+    async def _ensure(self, tx: Connection, revision: int | None = None) -> None:
+        """Read the shop unless it is known to be the present one."""
+        if self._unsure is not None and revision != self.shop.revision:
+            self.shop = await program_store.load_one(tx, self._unsure, self.shop_id)
+        self._unsure = None
+
+    async def _enter(self, tx: Connection, book: Book, revision: int) -> None:
+        await self._ensure(tx, revision)
+        self.ledger.enroll(book)
+        await due.catch_up(tx, self.ledger, {self.shop_id: self.shop}, self.notices)
 
     async def members(
         self, tx: Connection, customer_ids: list[str], *, create: bool = False, erased: bool = False
@@ -50,11 +105,15 @@ class Desk:
 
     async def close(self, tx: Connection) -> None:
         """Look at the tiers of whom something changed, and write members, ledger and events."""
+        await self.review(tx)
+        await posting.flush(tx, self.ledger)
+        await self.notices.send(tx)
+
+    async def review(self, tx: Connection) -> None:
+        """Look at the tiers of whom something changed; the caller writes."""
         changed = [book for book in self.ledger.books.values() if book.changed]
         if self.shop.current.tiers.levels and changed:
             await posting.flush(tx, self.ledger)
             await tiers.read_scores(tx, {self.shop_id: self.shop}, changed, self.now)
             for book in changed:
                 tiers.look(self.ledger, self.shop, book, self.now, self.notices)
-        await posting.flush(tx, self.ledger)
-        await self.notices.send(tx)

@@ -78,6 +78,12 @@ class Notices:
         self._events += [self._event(*each) for each in self._told]
         self._told.clear()
 
+    def take(self) -> list[OutgoingEvent]:
+        """The events of what was told, for the caller to put into the outbox."""
+        self.encode()
+        events, self._events = self._events, []
+        return events
+
     async def send(self, tx: Connection) -> None:
         """Put them into the outbox of this transaction."""
         self.encode()

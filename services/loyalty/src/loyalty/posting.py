@@ -1,40 +1,38 @@
 """Writes what a ledger gathered: members, lots and lines in one statement, set by set."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from comeback_kit.db import Connection
 from loyalty import granting
 from loyalty.books import LOT_COLUMNS, Book
 from loyalty.ledger import Ledger
 
-_MEMBER_SETS: Final = ", ".join(
-    f"{name} = u.{name}"
-    for name in (
-        "seq",
-        "balance",
-        "pending",
-        "held",
-        "shortfall",
-        "lifetime_earned",
-        "lifetime_spend",
-        "lifetime_orders",
-        "orders_fixed",
-        "tier_id",
-        "tier_since",
-        "tier_until",
-        "active_at",
-        "due_at",
-        "erased_at",
-    )
+MEMBER_NAMES: Final = (
+    "seq",
+    "balance",
+    "pending",
+    "held",
+    "shortfall",
+    "lifetime_earned",
+    "lifetime_spend",
+    "lifetime_orders",
+    "orders_fixed",
+    "tier_id",
+    "tier_since",
+    "tier_until",
+    "active_at",
+    "due_at",
+    "erased_at",
 )
-_LOT_SETS: Final = ", ".join(f"{name} = excluded.{name}" for name in LOT_COLUMNS[1:])
+MEMBER_SETS: Final = ", ".join(f"{name} = u.{name}" for name in MEMBER_NAMES)
+LOT_SETS: Final = ", ".join(f"{name} = excluded.{name}" for name in LOT_COLUMNS[1:])
 _WRITE: Final = f"""
 with written_members as (
-  update members m set {_MEMBER_SETS}, updated_at = $1 from unnest($2::member_write[]) u
+  update members m set {MEMBER_SETS}, updated_at = $1 from unnest($2::member_write[]) u
   where m.shop_id = u.shop_id and m.customer_id = u.customer_id
 ), written_lots as (
   insert into lots (shop_id, customer_id, {", ".join(LOT_COLUMNS)}) select * from unnest($3::lot_write[])
-  on conflict (shop_id, customer_id, lot_id) do update set {_LOT_SETS}
+  on conflict (shop_id, customer_id, lot_id) do update set {LOT_SETS}
 )
 insert into entries (shop_id, customer_id, seq, line, kind, debit, credit, points, lot_id, order_id, redemption_id,
   reason, actor, rule_ids, expires_at, created_at)
@@ -44,28 +42,43 @@ insert into tier_changes (shop_id, customer_id, at, tier_id)
 select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[])"""
 
 
+class Rows(NamedTuple):
+    """What a ledger wants written, in the order of the types ``member_write``, ``lot_write``, ``entry_write``."""
+
+    members: list[tuple[Any, ...]]
+    lots: list[tuple[Any, ...]]
+    lines: list[tuple[Any, ...]]
+
+
 async def flush(tx: Connection, ledger: Ledger) -> None:
     """Write the changed members, their changed lots, and the lines of the ledger, which is empty afterwards."""
+    await write_sides(tx, ledger)
+    rows = take(ledger)
+    if rows.members or rows.lines:
+        await tx.execute(_WRITE, ledger.now, *rows)
+
+
+async def write_sides(tx: Connection, ledger: Ledger) -> None:
+    """Write what follows from tiers, before the members themselves."""
     if ledger.grants:
         await granting.give(tx, ledger)
     if ledger.tier_moves:
         await tx.execute(_TIERS, *[list(column) for column in zip(*ledger.tier_moves, strict=True)])
         ledger.tier_moves.clear()
+
+
+def take(ledger: Ledger) -> Rows:
+    """The rows of what changed; the ledger is empty afterwards, the caller writes them."""
     books = [book for _, book in sorted(ledger.books.items()) if book.changed]
-    if not books and not ledger.lines:
-        return
-    lots = [
-        (book.shop_id, book.customer_id, *lot.values())
-        for book in books
-        for _, lot in sorted(book.lots.items())
-        if lot.changed
-    ]
-    await tx.execute(_WRITE, ledger.now, [_member_row(book) for book in books], lots, ledger.lines)
-    ledger.lines.clear()
+    lots = []
     for book in books:
         book.changed = False
-        for lot in book.lots.values():
-            lot.changed = False
+        for _, lot in sorted(book.lots.items()):
+            if lot.changed:
+                lots.append((book.shop_id, book.customer_id, *lot.values()))
+                lot.changed = False
+    lines, ledger.lines = ledger.lines, []
+    return Rows([_member_row(book) for book in books], lots, lines)
 
 
 def _member_row(book: Book) -> tuple[Any, ...]:

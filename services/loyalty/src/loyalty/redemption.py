@@ -3,11 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from comeback_kit import timers
 from comeback_kit.db import Connection
 from comeback_kit.errors import DomainError, FieldError, Unprocessable
-from comeback_kit.timers import Timer
-from loyalty import codes, members, redemption_rows, resolving, rewards
+from loyalty import codes, posting, redemption_rows, resolving, rewards, till
 from loyalty.books import Book
 from loyalty.desk import Desk
 from loyalty.errors import (
@@ -19,7 +17,6 @@ from loyalty.errors import (
     OutOfStock,
     RedemptionNotHeld,
     RedemptionNotSpent,
-    RedemptionUnknown,
     RewardNotAvailable,
     TierRequired,
 )
@@ -30,13 +27,10 @@ from loyalty.redemption_rows import Redemption
 from loyalty.redemption_rules import Refusal, quote, value_of
 from loyalty.rewards import Reward
 
-HOLD_TIMER: Final = "redemption_expires"
+HOLD_TIMER: Final = till.HOLD_TIMER
 _REFUSALS: Final[dict[str, type[DomainError]]] = {
     error.code: error for error in (NotEnoughPoints, AboveMaxShare, BelowMinPoints, CurrencyWithoutRate)
 }
-_TAKEN: Final = """
-select count(*) from redemptions
-where shop_id = $1 and customer_id = $2 and reward_id = $3 and state in ('held', 'spent')"""
 
 
 async def hold_for_reward(
@@ -44,8 +38,8 @@ async def hold_for_reward(
 ) -> Redemption:
     """Hold a reward's price and give out its code."""
     book = await desk.member(tx, customer_id, create=create)
-    reward = await rewards.get(tx, desk.shop_id, reward_id)
-    await _check(tx, book, reward, desk.now)
+    reward, taken = await till.read_reward(tx, book, reward_id)
+    _check(book, reward, taken, desk.now)
     price = reward.body.points
     if price > book.balance:
         raise NotEnoughPoints(f"{price} points are needed and {max(0, book.balance)} can be spent")
@@ -89,7 +83,7 @@ async def hold_for_order(
 
 async def confirm(tx: Connection, desk: Desk, redemption_id: str, points: int | None) -> Redemption:
     """Spend a hold; ``points`` of an order's hold, the rest is free again. Raises ``RedemptionNotHeld`` (409)."""
-    book, one = await _locked(tx, desk, redemption_id)
+    book, one = await desk.redemption(tx, redemption_id)
     if one.state != "held" or _is_over(one, desk.now):
         raise RedemptionNotHeld(f"the redemption is {one.state if one.state != 'held' else 'expired'}")
     spent = one.points if points is None else points
@@ -106,7 +100,7 @@ async def confirm(tx: Connection, desk: Desk, redemption_id: str, points: int | 
 
 async def cancel(tx: Connection, desk: Desk, redemption_id: str) -> Redemption:
     """Free a hold. Raises ``RedemptionNotHeld`` (409)."""
-    book, one = await _locked(tx, desk, redemption_id)
+    book, one = await desk.redemption(tx, redemption_id)
     if one.state != "held":
         raise RedemptionNotHeld(f"the redemption is {one.state}")
     await _give_up(tx, desk, book, one, expired=False)
@@ -116,7 +110,7 @@ async def cancel(tx: Connection, desk: Desk, redemption_id: str) -> Redemption:
 
 async def expire(tx: Connection, desk: Desk, redemption_id: str) -> None:
     """Free a hold whose time ran out; nothing when it has ended otherwise."""
-    book, one = await _locked(tx, desk, redemption_id)
+    book, one = await desk.redemption(tx, redemption_id)
     if one.state == "held" and _is_over(one, desk.now):
         await _give_up(tx, desk, book, one, expired=True)
         await _done(tx, desk, one)
@@ -124,7 +118,7 @@ async def expire(tx: Connection, desk: Desk, redemption_id: str) -> None:
 
 async def give_back(tx: Connection, desk: Desk, redemption_id: str) -> Redemption:
     """Give spent points back into their lots, with their own expiry. Raises ``RedemptionNotSpent`` (409)."""
-    book, one = await _locked(tx, desk, redemption_id)
+    book, one = await desk.redemption(tx, redemption_id)
     if one.state != "spent":
         raise RedemptionNotSpent(f"the redemption is {one.state}")
     resolving.give_back(desk.ledger, desk.notices, desk.shop, book, one, one.spent)
@@ -134,7 +128,7 @@ async def give_back(tx: Connection, desk: Desk, redemption_id: str) -> Redemptio
     return one
 
 
-async def _check(tx: Connection, book: Book, reward: Reward, now: datetime) -> None:
+def _check(book: Book, reward: Reward, taken: int, now: datetime) -> None:
     body = reward.body
     if not reward.is_open(now):
         raise RewardNotAvailable
@@ -142,10 +136,8 @@ async def _check(tx: Connection, book: Book, reward: Reward, now: datetime) -> N
         raise TierRequired(f"the reward is for {', '.join(body.tiers)}")
     if reward.stock_left is not None and reward.stock_left <= 0:
         raise OutOfStock
-    if body.limit_per_member is not None:
-        taken = await tx.fetchval(_TAKEN, book.shop_id, book.customer_id, reward.reward_id)
-        if taken >= body.limit_per_member:
-            raise LimitReached(f"the member has taken it {taken} times, which is the most")
+    if body.limit_per_member is not None and taken >= body.limit_per_member:
+        raise LimitReached(f"the member has taken it {taken} times, which is the most")
 
 
 def _new(book: Book, ids: Ids, now: datetime, life: timedelta, *, asked: int, points: int) -> Redemption:
@@ -173,29 +165,18 @@ def _new(book: Book, ids: Ids, now: datetime, life: timedelta, *, asked: int, po
 
 async def _hold(tx: Connection, desk: Desk, book: Book, one: Redemption) -> None:
     if one.points:
-        await members.read_lots(tx, [book])
+        await till.read_lots(tx, book)
         one.takes, missing = allocate(book.spendable(desk.now), one.points)
         if missing:
             raise NotEnoughPoints(f"{missing} points are missing")
         memo = Memo(order_id=one.order_id, redemption_id=one.redemption_id)
         desk.ledger.hold(book, one.takes, memo)
         desk.slide(book)
-    if not await redemption_rows.insert(tx, one):  # one chance in 2^60: the same request again makes another code
+    await desk.review(tx)
+    await posting.write_sides(tx, desk.ledger)
+    # One chance in 2^60 that a made code is there: the same request again makes another.
+    if not await till.begin(tx, desk.ledger, desk.notices, one):
         raise RewardNotAvailable("the code is taken; try again")
-    assert one.expires_at is not None  # noqa: S101  # every hold that is made here has a life
-    await timers.schedule(tx, [Timer(one.shop_id, HOLD_TIMER, one.redemption_id, one.expires_at)])
-    await desk.close(tx)
-
-
-async def _locked(tx: Connection, desk: Desk, redemption_id: str) -> tuple[Book, Redemption]:
-    """Lock the member, then the redemption, and read the lots that it took from."""
-    seen = await redemption_rows.find(tx, desk.shop_id, redemption_id)
-    if seen is None:
-        raise RedemptionUnknown
-    book = await desk.member(tx, seen.customer_id)
-    (one,) = await redemption_rows.lock(tx, [seen.key])
-    await members.read_lots(tx, [book], {book.key: [take.lot_id for take in one.takes]})
-    return book, one
 
 
 async def _give_up(tx: Connection, desk: Desk, book: Book, one: Redemption, *, expired: bool) -> None:
@@ -206,10 +187,9 @@ async def _give_up(tx: Connection, desk: Desk, book: Book, one: Redemption, *, e
 
 
 async def _done(tx: Connection, desk: Desk, one: Redemption) -> None:
-    await redemption_rows.write(tx, [one])
-    if one.state != "held":
-        await timers.cancel(tx, one.shop_id, HOLD_TIMER, [one.redemption_id])
-    await desk.close(tx)
+    await desk.review(tx)
+    await posting.write_sides(tx, desk.ledger)
+    await till.end(tx, desk.ledger, desk.notices, one)
 
 
 def _is_over(one: Redemption, now: datetime) -> bool:

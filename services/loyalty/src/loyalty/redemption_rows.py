@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import asyncpg
 import msgspec
@@ -14,22 +14,17 @@ from loyalty.lots import give_back as split_back
 State = Literal["held", "spent", "cancelled", "expired", "returned"]
 Source = Literal["reward", "order", "tier"]
 
-_COLUMNS: Final = """r.shop_id, r.redemption_id, r.customer_id, r.reward_id, r.order_id, r.state, r.asked, r.points,
-  r.spent, r.returned, r.value, r.currency, r.code, r.takes, r.source, r.created_at, r.expires_at, r.resolved_at"""
-_ONE: Final = f"select {_COLUMNS} from redemptions r where shop_id = $1 and redemption_id = $2"
+COLUMNS: Final = """r.shop_id, r.redemption_id, r.customer_id, r.reward_id, r.order_id, r.state, r.asked, r.points, \
+r.spent, r.returned, r.value, r.currency, r.code, r.takes, r.source, r.created_at, r.expires_at, r.resolved_at"""
+_ONE: Final = f"select {COLUMNS} from redemptions r where shop_id = $1 and redemption_id = $2"
 _LOCK: Final = f"""
-select {_COLUMNS}
+select {COLUMNS}
 from unnest($1::text[], $2::text[]) u(shop_id, redemption_id) join redemptions r using (shop_id, redemption_id)
 order by r.shop_id, r.redemption_id for update of r"""
 _MANY: Final = f"""
-select {_COLUMNS}
+select {COLUMNS}
 from unnest($1::text[], $2::text[]) u(shop_id, redemption_id) join redemptions r using (shop_id, redemption_id)
 order by r.shop_id, r.redemption_id"""
-_INSERT: Final = """
-insert into redemptions (shop_id, redemption_id, customer_id, reward_id, order_id, state, asked, points, spent,
-  returned, value, currency, code, takes, source, created_at, expires_at, resolved_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-on conflict (shop_id, code) do nothing"""
 _UPDATE: Final = """
 update redemptions r set order_id = u.order_id, state = u.state, points = u.points, spent = u.spent,
   returned = u.returned, value = u.value, resolved_at = u.resolved_at
@@ -38,9 +33,12 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bi
   u(shop_id, redemption_id, order_id, state, points, spent, returned, value, resolved_at)
 where r.shop_id = u.shop_id and r.redemption_id = u.redemption_id"""
 _SAME: Final = f"""
-select {_COLUMNS} from redemptions r
+select {COLUMNS} from redemptions r
 where shop_id = $1 and order_id = $2 and customer_id = $3 and asked = $4 and source = 'order'
   and state in ('held', 'spent') order by created_at limit 1"""
+
+
+_TAKES: Final = COLUMNS.split(", ").index("r.takes")
 
 
 class Redemption(msgspec.Struct):
@@ -94,11 +92,41 @@ def _sum(takes: Iterable[Take]) -> int:
     return sum(take.points for take in takes)
 
 
+def from_values(row: Sequence[Any]) -> Redemption:
+    """A redemption from the values of ``COLUMNS``."""
+    values = list(row)
+    values[_TAKES] = tuple(Take(lot_id, points) for lot_id, points in values[_TAKES])
+    return Redemption(*values)
+
+
 def read_row(row: asyncpg.Record) -> Redemption:
-    """A redemption from its row."""
-    values = dict(row)
-    values["takes"] = tuple(Take(lot_id, points) for lot_id, points in row["takes"])
-    return Redemption(**values)
+    """A redemption from its row, which has just these columns."""
+    return from_values(tuple(row))
+
+
+def values(one: Redemption) -> tuple[Any, ...]:
+    """The row of a redemption, in the order of ``COLUMNS``."""
+    takes = [[take.lot_id, take.points] for take in one.takes]
+    return (
+        one.shop_id,
+        one.redemption_id,
+        one.customer_id,
+        one.reward_id,
+        one.order_id,
+        one.state,
+        one.asked,
+        one.points,
+        one.spent,
+        one.returned,
+        one.value,
+        one.currency,
+        one.code,
+        takes,
+        one.source,
+        one.created_at,
+        one.expires_at,
+        one.resolved_at,
+    )
 
 
 async def find(tx: Connection, shop_id: str, redemption_id: str) -> Redemption | None:
@@ -127,32 +155,6 @@ async def lock(tx: Connection, keys: Iterable[tuple[str, str]]) -> list[Redempti
         return []
     rows = await tx.fetch(_LOCK, [key[0] for key in wanted], [key[1] for key in wanted])
     return [read_row(row) for row in rows]
-
-
-async def insert(tx: Connection, one: Redemption) -> bool:
-    """Write a new redemption; False, and nothing is written, when its code is taken."""
-    status = await tx.execute(
-        _INSERT,
-        one.shop_id,
-        one.redemption_id,
-        one.customer_id,
-        one.reward_id,
-        one.order_id,
-        one.state,
-        one.asked,
-        one.points,
-        one.spent,
-        one.returned,
-        one.value,
-        one.currency,
-        one.code,
-        [[take.lot_id, take.points] for take in one.takes],
-        one.source,
-        one.created_at,
-        one.expires_at,
-        one.resolved_at,
-    )
-    return status == "INSERT 0 1"
 
 
 async def write(tx: Connection, changed: Sequence[Redemption]) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 
 from comeback_kit.db import Connection
 from comeback_kit.paging import encode_cursor
@@ -26,16 +28,33 @@ where rewards.deleted_at is not null
 returning {_COLUMNS}"""
 
 
+@lru_cache(maxsize=1024)
+def _body(document: str) -> RewardBody:
+    return RewardBody.model_validate(msgspec.json.decode(document))
+
+
 class Reward:
     """One reward of the catalogue."""
 
-    def __init__(self, row: asyncpg.Record) -> None:
-        self.reward_id: str = row["reward_id"]
-        self.document: dict[str, Any] = row["document"]
-        self.stock_left: int | None = row["stock_left"]
-        self.created_at: datetime = row["created_at"]
-        self.updated_at: datetime = row["updated_at"]
-        self.body = RewardBody.model_validate(self.document)
+    def __init__(
+        self, reward_id: str, body: RewardBody, stock_left: int | None, created_at: datetime, updated_at: datetime
+    ) -> None:
+        self.reward_id = reward_id
+        self.body = body
+        self.stock_left = stock_left
+        self.created_at = created_at
+        self.updated_at = updated_at
+
+    @classmethod
+    def read(cls, row: asyncpg.Record) -> "Reward":
+        """A reward from its row."""
+        body = RewardBody.model_validate(row["document"])
+        return cls(row["reward_id"], body, row["stock_left"], row["created_at"], row["updated_at"])
+
+    @classmethod
+    def kept(cls, reward_id: str, document: str, stock_left: int | None, made: datetime, moved: datetime) -> "Reward":
+        """The same from the document's text: one that was read before is not read again."""
+        return cls(reward_id, _body(document), stock_left, made, moved)
 
     def answer(self, **more: Any) -> RewardAnswer:
         """What the API shows of it; ``stock`` is what is left."""
@@ -67,7 +86,7 @@ async def create(tx: Connection, shop_id: str, body: RewardBody, *, ids: Ids, ac
     if row is None:
         raise RewardExists
     await audit.record(tx, shop_id, actor, "reward.created", reward_id, document, now)
-    return Reward(row)
+    return Reward.read(row)
 
 
 async def get(tx: Connection, shop_id: str, reward_id: str, *, lock: bool = False) -> Reward:
@@ -80,7 +99,7 @@ async def get(tx: Connection, shop_id: str, reward_id: str, *, lock: bool = Fals
     )
     if row is None:
         raise RewardUnknown
-    return Reward(row)
+    return Reward.read(row)
 
 
 async def replace(
@@ -100,7 +119,7 @@ async def replace(
     )
     assert row is not None  # noqa: S101  # locked above
     await audit.record(tx, shop_id, actor, "reward.changed", reward_id, document, now)
-    return Reward(row)
+    return Reward.read(row)
 
 
 async def delete(tx: Connection, shop_id: str, reward_id: str, *, actor: str, now: datetime) -> None:
@@ -119,7 +138,7 @@ async def page(tx: Connection, shop_id: str, limit: int, cursor: str | None) -> 
     """One page of the catalogue, newest first."""
     since, after = cursors.instant_and_id(cursor)
     rows = await tx.fetch(_LIST, shop_id, since, after, limit + 1)
-    found = [Reward(row) for row in rows[:limit]]
+    found = [Reward.read(row) for row in rows[:limit]]
     more = len(rows) > limit
     return found, encode_cursor(found[-1].created_at.isoformat(), found[-1].reward_id) if more else None
 
@@ -127,7 +146,7 @@ async def page(tx: Connection, shop_id: str, limit: int, cursor: str | None) -> 
 async def open_ones(tx: Connection, shop_id: str, now: datetime) -> Sequence[Reward]:
     """All rewards that can be taken now, cheapest first."""
     rows = await tx.fetch(f"select {_COLUMNS} from rewards where shop_id = $1 and deleted_at is null", shop_id)
-    found = [reward for reward in (Reward(row) for row in rows) if reward.is_open(now) and reward.stock_left != 0]
+    found = [reward for reward in (Reward.read(row) for row in rows) if reward.is_open(now) and reward.stock_left != 0]
     return sorted(found, key=lambda one: (one.body.points, one.reward_id))
 
 

@@ -100,7 +100,7 @@ async def redeem(
     response: Response,
 ) -> RedemptionAnswer:
     """The points are held until the shop confirms or cancels, or until `expires_at`."""
-    desk = await Desk.open(tx, cache, caller.shop_id, now)
+    desk = await Desk.expect(tx, cache, caller.shop_id, now)
     return await hold(tx, desk, customer_id, body, settings, response, create=True)
 
 

@@ -40,7 +40,7 @@ async def redeem(
 
     The same order and points again answer the first hold with 200.
     """
-    desk = await Desk.open(tx, cache, caller.shop_id, now)
+    desk = await Desk.expect(tx, cache, caller.shop_id, now)
     return await hold(tx, desk, customer_id, body, settings, response, create=False)
 
 
@@ -96,7 +96,7 @@ async def confirm(
     redemption_id: Id, tx: Tx, caller: Caller, now: Now, cache: Cache, body: ConfirmBody | None = None
 ) -> RedemptionAnswer:
     """`points` of an order's hold are spent and the rest is free again; without it all are."""
-    desk = await Desk.open(tx, cache, caller.shop_id, now)
+    desk = await Desk.expect(tx, cache, caller.shop_id, now)
     return answer(await redemption.confirm(tx, desk, redemption_id, body.points if body else None))
 
 
@@ -110,7 +110,7 @@ async def cancel(
     body: NothingBody | None = None,  # noqa: ARG001  # refuses other bodies
 ) -> RedemptionAnswer:
     """The points go back into their lots with their own expiry."""
-    desk = await Desk.open(tx, cache, caller.shop_id, now)
+    desk = await Desk.expect(tx, cache, caller.shop_id, now)
     return answer(await redemption.cancel(tx, desk, redemption_id))
 
 
@@ -124,5 +124,5 @@ async def give_back(
     body: NothingBody | None = None,  # noqa: ARG001
 ) -> RedemptionAnswer:
     """The points go back into their lots with their own expiry."""
-    desk = await Desk.open(tx, cache, caller.shop_id, now)
+    desk = await Desk.expect(tx, cache, caller.shop_id, now)
     return answer(await redemption.give_back(tx, desk, redemption_id))

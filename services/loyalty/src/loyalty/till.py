@@ -1,0 +1,152 @@
+"""One member at the till: what a redemption reads and writes, in as few round trips as correctness allows.
+
+A hold and its end are five each: begin, lock, read what the lock guards, write everything, commit. The reading is a
+statement of its own, because a statement sees what was committed when it began, not when it got its lock.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from comeback_kit import outbox, timers
+from comeback_kit.db import Connection
+from loyalty import posting
+from loyalty.books import LOT_COLUMNS, MEMBER_COLUMNS, Book, LotRow
+from loyalty.errors import RewardUnknown
+from loyalty.ledger import Ledger
+from loyalty.notices import Notices
+from loyalty.redemption_rows import COLUMNS, Redemption, from_values, values
+from loyalty.rewards import Reward
+
+HOLD_TIMER: Final = "redemption_expires"
+
+_MEMBER: Final = ", ".join(f"m.{column}" for column in MEMBER_COLUMNS)
+_LOT: Final = ", ".join(f"l.{column}" for column in LOT_COLUMNS)
+_LOCK: Final = f"""
+select {_MEMBER}, s.revision from members m join shops s on s.shop_id = m.shop_id
+where m.shop_id = $1 and m.customer_id = $2 for update of m"""
+_LOCK_BOTH: Final = f"""
+select {_MEMBER}, s.revision, {COLUMNS}
+from members m join redemptions r on r.shop_id = m.shop_id and r.customer_id = m.customer_id
+join shops s on s.shop_id = m.shop_id
+where m.shop_id = $1 and r.redemption_id = $2 and m.customer_id = (
+  select customer_id from redemptions where shop_id = $1 and redemption_id = $2)
+for update of m, r"""
+_LOTS: Final = f"""
+select {_LOT} from lots l where l.shop_id = $1 and l.customer_id = $2 and (l.remaining > 0 or l.held > 0)"""
+_REWARD: Final = f"""
+select w.reward_id, w.document::text, w.stock_left, w.created_at, w.updated_at,
+  case when w.document ->> 'limit_per_member' is not null then (
+    select count(*) from redemptions r
+    where r.shop_id = $1 and r.customer_id = $2 and r.reward_id = $3 and r.state in ('held', 'spent')) end,
+  {_LOT}
+from rewards w left join lots l on l.shop_id = w.shop_id and l.customer_id = $2 and (l.remaining > 0 or l.held > 0)
+where w.shop_id = $1 and w.reward_id = $3 and w.deleted_at is null"""
+_POSTED: Final = f"""
+with member as (
+  update members m set {posting.MEMBER_SETS}, updated_at = $1
+  from json_populate_record(null::member_write, $2::json) u
+  where m.shop_id = $6 and m.customer_id = $8 and $2 is not null
+), lot as (
+  insert into lots (shop_id, customer_id, {", ".join(LOT_COLUMNS)})
+  select * from json_populate_recordset(null::lot_write, $3::json)
+  on conflict (shop_id, customer_id, lot_id) do update set {posting.LOT_SETS}
+), line as (
+  insert into entries (shop_id, customer_id, seq, line, kind, debit, credit, points, lot_id, order_id, redemption_id,
+    reason, actor, rule_ids, expires_at, created_at)
+  select * from json_populate_recordset(null::entry_write, $4::json)
+), event as (
+  {outbox.adding("$5")}
+), timer as (
+  %s
+)"""
+_BEGUN: Final = f"""{_POSTED % timers.scheduling("$6::text", f"'{HOLD_TIMER}'", "$7::text", "$22::timestamptz")}
+insert into redemptions (shop_id, redemption_id, customer_id, reward_id, order_id, state, asked, points, spent,
+  returned, value, currency, code, takes, source, created_at, expires_at, resolved_at)
+values ($6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+on conflict (shop_id, code) do nothing"""
+_ENDED: Final = f"""{_POSTED % timers.cancelling("$6::text", f"'{HOLD_TIMER}'", "$7::text")}
+update redemptions set order_id = $9, state = $10, points = $11, spent = $12, returned = $13, value = $14,
+  resolved_at = $15
+where shop_id = $6 and redemption_id = $7"""
+
+
+_MEMBER_NAMES: Final = ("shop_id", "customer_id", *posting.MEMBER_NAMES)
+_LOT_NAMES: Final = ("shop_id", "customer_id", *LOT_COLUMNS)
+_LINE_NAMES: Final = tuple(
+    """shop_id customer_id seq line kind debit credit points lot_id order_id redemption_id reason actor rule_ids
+    expires_at created_at""".split()
+)
+_encoder: Final = msgspec.json.Encoder()
+
+
+async def lock_member(tx: Connection, shop_id: str, customer_id: str) -> tuple[Book, int] | None:
+    """Lock a member; the revision of the shop comes along. None for unknown, merged and erased ones."""
+    row = await tx.fetchrow(_LOCK, shop_id, customer_id)
+    if row is None or row["merged_into"] is not None or row["erased_at"] is not None:
+        return None
+    return Book(row[:-1]), row[-1]
+
+
+async def lock_redemption(tx: Connection, shop_id: str, redemption_id: str) -> tuple[Book, Redemption, int] | None:
+    """Lock a redemption's member and then the redemption; the rest as in ``lock_member``."""
+    row = await tx.fetchrow(_LOCK_BOTH, shop_id, redemption_id)
+    if row is None or row["merged_into"] is not None or row["erased_at"] is not None:
+        return None
+    width = len(MEMBER_COLUMNS)
+    return Book(row[:width]), from_values(row[width + 1 :]), row[width]
+
+
+async def read_lots(tx: Connection, book: Book) -> None:
+    """Read the open lots of one locked member, those of open holds among them."""
+    if not book.all_open:
+        for row in await tx.fetch(_LOTS, book.shop_id, book.customer_id):
+            _keep(book, row)
+        book.all_open = True
+
+
+async def read_reward(tx: Connection, book: Book, reward_id: str) -> tuple[Reward, int]:
+    """A reward, how often a locked member has taken it (0 where nobody counts), and the member's open lots."""
+    rows = await tx.fetch(_REWARD, book.shop_id, book.customer_id, reward_id)
+    if not rows:
+        raise RewardUnknown
+    for row in rows:
+        if row["lot_id"] is not None:
+            _keep(book, row)
+    book.all_open = True
+    reward_id, document, stock_left, created_at, updated_at, taken = rows[0][:6]
+    return Reward.kept(reward_id, document, stock_left, created_at, updated_at), taken or 0
+
+
+async def begin(tx: Connection, ledger: Ledger, notices: Notices, one: Redemption) -> bool:
+    """Write a new hold with its timer and everything posted; False where its code is taken: then roll back."""
+    status = await tx.execute(_BEGUN, *_posted(ledger, notices), *values(one))
+    return status == "INSERT 0 1"
+
+
+async def end(tx: Connection, ledger: Ledger, notices: Notices, one: Redemption) -> None:
+    """Write a redemption that is held no more, without its timer, and everything posted."""
+    moved = (one.order_id, one.state, one.points, one.spent, one.returned, one.value, one.resolved_at)
+    await tx.execute(_ENDED, *_posted(ledger, notices), *one.key, one.customer_id, *moved)
+
+
+def _posted(ledger: Ledger, notices: Notices) -> tuple[Any, ...]:
+    """JSON, because the driver spends more on an array of one composite than PostgreSQL on reading it."""
+    rows = posting.take(ledger)
+    member = rows.members[0] if rows.members else None  # one at the till, or nothing of them changed
+    return (
+        ledger.now,
+        None if member is None else _encoder.encode(dict(zip(_MEMBER_NAMES, member, strict=True))).decode(),
+        _json(_LOT_NAMES, rows.lots),
+        _json(_LINE_NAMES, rows.lines),
+        _encoder.encode(outbox.to_json(notices.take())).decode(),
+    )
+
+
+def _json(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    return _encoder.encode([dict(zip(names, row, strict=True)) for row in rows]).decode()
+
+
+def _keep(book: Book, row: Any) -> None:
+    if row["lot_id"] not in book.lots:
+        book.lots[row["lot_id"]] = LotRow.read(row)
