@@ -6,6 +6,9 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import PlainTextResponse, Response
+from fastapi.routing import APIRoute
 
 from comeback_kit.db import Database, scoped
 from comeback_kit.directory import Directory
@@ -139,3 +142,30 @@ async def test_a_scoped_read_cannot_write_into_another_shop(postgres: TestServer
 def test_a_query_that_does_not_name_the_shop_is_refused() -> None:
     with pytest.raises(ValueError, match=r"scope\.shop_id"):
         scoped("select 1")
+
+
+async def test_a_route_class_with_a_handler_of_its_own_keeps_it() -> None:
+    """Hosted pages show their failures themselves: taken the short way, a reader would get JSON."""
+
+    class Wrapped(APIRoute):
+        def get_route_handler(self) -> Any:
+            handle = super().get_route_handler()
+
+            async def shown(request: Request) -> Response:
+                return PlainTextResponse(f"wrapped {(await handle(request)).status_code}")
+
+            return shown
+
+    async def endpoint() -> Response:
+        return PlainTextResponse("bare")
+
+    pages, plain = APIRouter(route_class=Wrapped), APIRouter()
+    pages.add_api_route("/pages/one", endpoint)
+    plain.add_api_route("/plain/one", endpoint)
+    app = FastAPI()
+    for router in (pages, plain):
+        app.include_router(router)
+    directory = Directory(app, owner=app, routers=(pages, plain))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=directory), base_url="http://service") as client:
+        assert (await client.get("/pages/one")).text == "wrapped 200"
+        assert (await client.get("/plain/one")).text == "bare"

@@ -53,7 +53,9 @@ class Directory:
                     self._add(route)
 
     def _add(self, route: APIRoute) -> None:
-        handler = getattr(route, "answer", None) or endpoints.compiled(route)
+        handler: Handler | None = getattr(route, "answer", None)
+        if handler is None and type(route).get_route_handler is APIRoute.get_route_handler:
+            handler = endpoints.compiled(route)  # a class with a handler of its own wraps it: pages, transactions
         entry = _Entry(route, handler)
         if any(":" in name or "{" in name for _, name in entry.names):
             return  # a parameter with slashes, or one of several in a segment
