@@ -17,6 +17,7 @@ GROUPS = {
     "events": "POST /v1/events in batches of 100",
     "latency": "from the POST of an order until its points are read, on the table log and over Kafka",
     "members": "reading a member beside a bare FastAPI endpoint; hold and confirm beside a bare transaction",
+    "scale": "ten times the members: every operation; the expiry of a million lots",
     "start": "from an empty folder to the first points; memory after the demo",
 }
 

@@ -1,6 +1,7 @@
 """Order events as the gateway puts them on the log: about 1.5 kB, three to six lines, three orders a customer."""
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,10 +26,16 @@ def shop_event(now: datetime) -> Event:
 def order_entries(count: int, now: datetime, *, seed: int = 1, prefix: str = "o") -> list[Entry]:
     """Paid orders of the last 30 days, in the order in which they were placed."""
     rng = random.Random(seed)
+    return orders_of([f"c-{rng.randrange(max(1, count // 3))}" for _ in range(count)], now, seed=seed, prefix=prefix)
+
+
+def orders_of(customers: Sequence[str], now: datetime, *, seed: int = 1, prefix: str = "o") -> list[Entry]:
+    """The same, one order of each of these customers."""
+    rng = random.Random(seed)
     entries = []
-    for number in range(count):
-        at = (now - timedelta(days=30) + timedelta(days=30) * number / count).replace(microsecond=0)
-        data = {"order": _order(f"{prefix}-{number}", f"c-{rng.randrange(max(1, count // 3))}", at, rng)}
+    for number, customer in enumerate(customers):
+        at = (now - timedelta(days=30) + timedelta(days=30) * number / len(customers)).replace(microsecond=0)
+        data = {"order": _order(f"{prefix}-{number}", customer, at, rng)}
         document = encode(_made(f"{prefix}-{number}-paid", "order.paid", at, data))
         entries.append(Entry(ORDERS, event_key("order.paid", SHOP, data), document, None))
     return entries
