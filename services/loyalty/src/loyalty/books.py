@@ -109,7 +109,7 @@ class LotRow:
         return lot
 
     @classmethod
-    def read(cls, row: asyncpg.Record) -> "LotRow":
+    def read(cls, row: asyncpg.Record | tuple[Any, ...]) -> "LotRow":
         """A lot from its row."""
         lot = cls()
         (

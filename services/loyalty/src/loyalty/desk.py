@@ -3,13 +3,14 @@
 from datetime import datetime
 
 from comeback_kit.db import Connection
-from loyalty import due, lot_care, members, posting, program_store, redemption_rows, tiers, till
+from loyalty import due, lot_care, members, posting, program_store, redemption_rows, rewards, tiers, till
 from loyalty.books import Book
 from loyalty.errors import MemberUnknown, RedemptionUnknown
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
 from loyalty.program_store import Shop, ShopCache
 from loyalty.redemption_rows import Redemption
+from loyalty.rewards import Reward
 
 
 class Desk:
@@ -44,8 +45,19 @@ class Desk:
         if found is None:
             await self._ensure(tx)
             return (await self.members(tx, [customer_id], create=create))[customer_id]
-        await self._enter(tx, *found)
-        return found[0]
+        await self._enter(tx, found)
+        return found.book
+
+    async def member_and_reward(
+        self, tx: Connection, customer_id: str, reward_id: str, *, create: bool = False
+    ) -> tuple[Book, Reward]:
+        """Lock one member as ``member`` does, and read a reward. Raises ``RewardUnknown`` (404) too."""
+        found = await till.lock_for_reward(tx, self.shop_id, customer_id, reward_id)
+        if found is None:
+            book = await self.member(tx, customer_id, create=create)
+            return book, await rewards.get(tx, self.shop_id, reward_id)
+        await self._enter(tx, found[0])
+        return found[0].book, found[1]
 
     async def redemption(self, tx: Connection, redemption_id: str) -> tuple[Book, Redemption]:
         """Lock a redemption's member, with what was due done, and the redemption; its open lots are read.
@@ -56,8 +68,8 @@ class Desk:
         if found is None:
             await self._ensure(tx)
             return await self._redemption_of_another(tx, redemption_id)
-        book, one, revision = found
-        await self._enter(tx, book, revision)
+        (locked, one), book = found, found[0].book
+        await self._enter(tx, locked)
         if one.state == "held":
             await till.read_lots(tx, book)
         else:
@@ -80,9 +92,9 @@ class Desk:
             self.shop = await program_store.load_one(tx, self._unsure, self.shop_id)
         self._unsure = None
 
-    async def _enter(self, tx: Connection, book: Book, revision: int) -> None:
-        await self._ensure(tx, revision)
-        self.ledger.enroll(book)
+    async def _enter(self, tx: Connection, found: till.Locked) -> None:
+        await self._ensure(tx, found.revision)
+        self.ledger.enroll(found.book)
         await due.catch_up(tx, self.ledger, {self.shop_id: self.shop}, self.notices)
 
     async def members(

@@ -37,9 +37,8 @@ async def hold_for_reward(
     tx: Connection, desk: Desk, customer_id: str, reward_id: str, *, life: timedelta, ids: Ids, create: bool = False
 ) -> Redemption:
     """Hold a reward's price and give out its code."""
-    book = await desk.member(tx, customer_id, create=create)
-    reward, taken = await till.read_reward(tx, book, reward_id)
-    _check(book, reward, taken, desk.now)
+    book, reward = await desk.member_and_reward(tx, customer_id, reward_id, create=create)
+    await _check(tx, book, reward, desk.now)
     price = reward.body.points
     if price > book.balance:
         raise NotEnoughPoints(f"{price} points are needed and {max(0, book.balance)} can be spent")
@@ -128,7 +127,7 @@ async def give_back(tx: Connection, desk: Desk, redemption_id: str) -> Redemptio
     return one
 
 
-def _check(book: Book, reward: Reward, taken: int, now: datetime) -> None:
+async def _check(tx: Connection, book: Book, reward: Reward, now: datetime) -> None:
     body = reward.body
     if not reward.is_open(now):
         raise RewardNotAvailable
@@ -136,8 +135,10 @@ def _check(book: Book, reward: Reward, taken: int, now: datetime) -> None:
         raise TierRequired(f"the reward is for {', '.join(body.tiers)}")
     if reward.stock_left is not None and reward.stock_left <= 0:
         raise OutOfStock
-    if body.limit_per_member is not None and taken >= body.limit_per_member:
-        raise LimitReached(f"the member has taken it {taken} times, which is the most")
+    if body.limit_per_member is not None:
+        taken = await till.taken(tx, book, reward.reward_id)
+        if taken >= body.limit_per_member:
+            raise LimitReached(f"the member has taken it {taken} times, which is the most")
 
 
 def _new(book: Book, ids: Ids, now: datetime, life: timedelta, *, asked: int, points: int) -> Redemption:

@@ -1,18 +1,19 @@
 """One member at the till: what a redemption reads and writes, in as few round trips as correctness allows.
 
-A hold and its end are five each: begin, lock, read what the lock guards, write everything, commit. The reading is a
-statement of its own, because a statement sees what was committed when it began, not when it got its lock.
+A hold and its end are four each: begin; lock, and read what the lock guards; write everything; commit. A statement sees
+what was committed when it began, not when it got its lock: where it had to wait, the lots are read once more.
 """
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
+import asyncpg
 import msgspec
 
 from comeback_kit import outbox, timers
 from comeback_kit.db import Connection
 from loyalty import posting
 from loyalty.books import LOT_COLUMNS, MEMBER_COLUMNS, Book, LotRow
-from loyalty.errors import RewardUnknown
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
 from loyalty.redemption_rows import COLUMNS, Redemption, from_values, values
@@ -22,26 +23,41 @@ HOLD_TIMER: Final = "redemption_expires"
 
 _MEMBER: Final = ", ".join(f"m.{column}" for column in MEMBER_COLUMNS)
 _LOT: Final = ", ".join(f"l.{column}" for column in LOT_COLUMNS)
-_LOCK: Final = f"""
-select {_MEMBER}, s.revision from members m join shops s on s.shop_id = m.shop_id
-where m.shop_id = $1 and m.customer_id = $2 for update of m"""
-_LOCK_BOTH: Final = f"""
-select {_MEMBER}, s.revision, {COLUMNS}
-from members m join redemptions r on r.shop_id = m.shop_id and r.customer_id = m.customer_id
-join shops s on s.shop_id = m.shop_id
-where m.shop_id = $1 and r.redemption_id = $2 and m.customer_id = (
-  select customer_id from redemptions where shop_id = $1 and redemption_id = $2)
-for update of m, r"""
+# ``fresh``: whether the member is as this statement's snapshot has them. Whoever changes a lot rewrites its member's
+# row, so then the lots of the snapshot are the present ones; else another transaction was waited for, and they are read
+# anew.
+_LOCKED: Final = f"""
+select {_MEMBER}, s.revision, {_LOT}, m.xmin = (select x.xmin from members x where %s) as fresh%s
+from members m join shops s on s.shop_id = m.shop_id %s
+left join lots l on l.shop_id = m.shop_id and l.customer_id = m.customer_id and (l.remaining > 0 or l.held > 0)
+where %s for update of m"""
+_HERE: Final = "{0}.shop_id = $1 and {0}.customer_id = $2"
+_THERE: Final = """{0}.shop_id = $1 and {0}.customer_id = (
+  select y.customer_id from redemptions y where y.shop_id = $1 and y.redemption_id = $2)"""
+_LOCK: Final = _LOCKED % (_HERE.format("x"), "", "", _HERE.format("m"))
+_LOCK_REWARD: Final = _LOCKED % (
+    _HERE.format("x"),
+    ", w.reward_id, w.document::text, w.stock_left, w.created_at, w.updated_at",
+    "join rewards w on w.shop_id = m.shop_id and w.reward_id = $3 and w.deleted_at is null",
+    _HERE.format("m"),
+)
+_LOCK_REDEMPTION: Final = (
+    _LOCKED
+    % (
+        _THERE.format("x"),
+        f", {COLUMNS}",
+        "join redemptions r on r.shop_id = m.shop_id and r.customer_id = m.customer_id and r.redemption_id = $2",
+        _THERE.format("m"),
+    )
+    + ", r"
+)
+_REVISION: Final = len(MEMBER_COLUMNS)
+_REST: Final = _REVISION + 1 + len(LOT_COLUMNS) + 1
 _LOTS: Final = f"""
 select {_LOT} from lots l where l.shop_id = $1 and l.customer_id = $2 and (l.remaining > 0 or l.held > 0)"""
-_REWARD: Final = f"""
-select w.reward_id, w.document::text, w.stock_left, w.created_at, w.updated_at,
-  case when w.document ->> 'limit_per_member' is not null then (
-    select count(*) from redemptions r
-    where r.shop_id = $1 and r.customer_id = $2 and r.reward_id = $3 and r.state in ('held', 'spent')) end,
-  {_LOT}
-from rewards w left join lots l on l.shop_id = w.shop_id and l.customer_id = $2 and (l.remaining > 0 or l.held > 0)
-where w.shop_id = $1 and w.reward_id = $3 and w.deleted_at is null"""
+_TAKEN: Final = """
+select count(*) from redemptions
+where shop_id = $1 and customer_id = $2 and reward_id = $3 and state in ('held', 'spent')"""
 _POSTED: Final = f"""
 with member as (
   update members m set {posting.MEMBER_SETS}, updated_at = $1
@@ -80,42 +96,59 @@ _LINE_NAMES: Final = tuple(
 _encoder: Final = msgspec.json.Encoder()
 
 
-async def lock_member(tx: Connection, shop_id: str, customer_id: str) -> tuple[Book, int] | None:
-    """Lock a member; the revision of the shop comes along. None for unknown, merged and erased ones."""
-    row = await tx.fetchrow(_LOCK, shop_id, customer_id)
-    if row is None or row["merged_into"] is not None or row["erased_at"] is not None:
-        return None
-    return Book(row[:-1]), row[-1]
+class Locked(NamedTuple):
+    """A locked member with their open lots where they could be read at once, and the revision of the shop."""
+
+    book: Book
+    revision: int
+    rest: tuple[Any, ...]
 
 
-async def lock_redemption(tx: Connection, shop_id: str, redemption_id: str) -> tuple[Book, Redemption, int] | None:
-    """Lock a redemption's member and then the redemption; the rest as in ``lock_member``."""
-    row = await tx.fetchrow(_LOCK_BOTH, shop_id, redemption_id)
-    if row is None or row["merged_into"] is not None or row["erased_at"] is not None:
+async def lock_member(tx: Connection, shop_id: str, customer_id: str) -> Locked | None:
+    """Lock a member. None for unknown, merged and erased ones."""
+    return _locked(await tx.fetch(_LOCK, shop_id, customer_id))
+
+
+async def lock_for_reward(
+    tx: Connection, shop_id: str, customer_id: str, reward_id: str
+) -> tuple[Locked, Reward] | None:
+    """Lock a member and read a reward, as it was when the lock was asked for. None also where there is no reward."""
+    found = _locked(await tx.fetch(_LOCK_REWARD, shop_id, customer_id, reward_id))
+    return None if found is None else (found, Reward.kept(*found.rest))
+
+
+async def lock_redemption(tx: Connection, shop_id: str, redemption_id: str) -> tuple[Locked, Redemption] | None:
+    """Lock a redemption's member and then the redemption. None also where there is no redemption."""
+    found = _locked(await tx.fetch(_LOCK_REDEMPTION, shop_id, redemption_id))
+    return None if found is None else (found, from_values(found.rest))
+
+
+def _locked(rows: Sequence[asyncpg.Record]) -> Locked | None:
+    if not rows or rows[0]["merged_into"] is not None or rows[0]["erased_at"] is not None:
         return None
-    width = len(MEMBER_COLUMNS)
-    return Book(row[:width]), from_values(row[width + 1 :]), row[width]
+    book = Book(rows[0][:_REVISION])
+    if rows[0]["fresh"]:
+        for row in rows:
+            if row["lot_id"] is not None:
+                lot = LotRow.read(row[_REVISION + 1 : _REST - 1])
+                book.lots[lot.lot_id] = lot
+        book.all_open = True
+    return Locked(book, rows[0][_REVISION], rows[0][_REST:])
 
 
 async def read_lots(tx: Connection, book: Book) -> None:
     """Read the open lots of one locked member, those of open holds among them."""
     if not book.all_open:
         for row in await tx.fetch(_LOTS, book.shop_id, book.customer_id):
-            _keep(book, row)
+            if row["lot_id"] not in book.lots:
+                book.lots[row["lot_id"]] = LotRow.read(row)
         book.all_open = True
 
 
-async def read_reward(tx: Connection, book: Book, reward_id: str) -> tuple[Reward, int]:
-    """A reward, how often a locked member has taken it (0 where nobody counts), and the member's open lots."""
-    rows = await tx.fetch(_REWARD, book.shop_id, book.customer_id, reward_id)
-    if not rows:
-        raise RewardUnknown
-    for row in rows:
-        if row["lot_id"] is not None:
-            _keep(book, row)
-    book.all_open = True
-    reward_id, document, stock_left, created_at, updated_at, taken = rows[0][:6]
-    return Reward.kept(reward_id, document, stock_left, created_at, updated_at), taken or 0
+async def taken(tx: Connection, book: Book, reward_id: str) -> int:
+    """How often a locked member has taken a reward."""
+    count: int = await tx.fetchval(_TAKEN, book.shop_id, book.customer_id, reward_id)
+    return count
 
 
 async def begin(tx: Connection, ledger: Ledger, notices: Notices, one: Redemption) -> bool:
@@ -145,8 +178,3 @@ def _posted(ledger: Ledger, notices: Notices) -> tuple[Any, ...]:
 
 def _json(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     return _encoder.encode([dict(zip(names, row, strict=True)) for row in rows]).decode()
-
-
-def _keep(book: Book, row: Any) -> None:
-    if row["lot_id"] not in book.lots:
-        book.lots[row["lot_id"]] = LotRow.read(row)
