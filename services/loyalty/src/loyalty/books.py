@@ -58,6 +58,10 @@ MEMBER_COLUMNS: Final = (
 )
 """A member's row, in the order in which a ``Book`` takes it."""
 
+CURRENT: Final = "case when asked.merged_into is null then asked.customer_id else asked.merged_into end"
+"""Whom an id (of ``members asked``) stands for. Not ``coalesce``: row-level security takes it for an expression that
+may leak, so PostgreSQL would read all members of the shop instead of looking one up in the index."""
+
 _values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*LOT_COLUMNS)
 
 

@@ -6,6 +6,7 @@ from typing import Final
 import asyncpg
 
 from comeback_kit.db import Connection, ShopReader, scoped
+from loyalty.books import CURRENT
 from loyalty.desk import Desk
 from loyalty.program.tiers import Tiers
 from loyalty.program_store import Shop, ShopCache, load_one
@@ -37,14 +38,14 @@ left join lateral (
 _MEMBER: Final = f"""
 select {_COLUMNS}
 from members asked
-join members m on m.shop_id = asked.shop_id and m.customer_id = coalesce(asked.merged_into, asked.customer_id)
+join members m on m.shop_id = asked.shop_id and m.customer_id = {CURRENT}
 {_SIDES}
 where asked.shop_id = $1 and asked.customer_id = $2"""
 _GLANCE: Final = scoped(f"""
 select shop.revision, {_COLUMNS}
 from shops shop
 join members asked on asked.shop_id = shop.shop_id and asked.customer_id = $2
-join members m on m.shop_id = asked.shop_id and m.customer_id = coalesce(asked.merged_into, asked.customer_id)
+join members m on m.shop_id = asked.shop_id and m.customer_id = {CURRENT}
 {_SIDES}
 where shop.shop_id = scope.shop_id""")
 

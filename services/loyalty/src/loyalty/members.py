@@ -8,7 +8,7 @@ import asyncpg
 
 from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
-from loyalty.books import LOT_COLUMNS, MEMBER_COLUMNS, Book, Key, LotRow
+from loyalty.books import CURRENT, LOT_COLUMNS, MEMBER_COLUMNS, Book, Key, LotRow
 from loyalty.errors import MemberUnknown
 
 _COLUMNS: Final = ", ".join(f"m.{column}" for column in MEMBER_COLUMNS)
@@ -23,7 +23,7 @@ from unnest($1::text[], $2::text[]) u(shop_id, customer_id) join members m using
 order by m.shop_id, m.customer_id for update of m"""
 _PEEK: Final = f"""
 select {_COLUMNS} from members asked
-join members m on m.shop_id = asked.shop_id and m.customer_id = coalesce(asked.merged_into, asked.customer_id)
+join members m on m.shop_id = asked.shop_id and m.customer_id = {CURRENT}
 where asked.shop_id = $1 and asked.customer_id = $2"""
 _LOTS: Final = f"""
 select l.shop_id, l.customer_id, {", ".join(f"l.{column}" for column in LOT_COLUMNS)}

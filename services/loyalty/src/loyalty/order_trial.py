@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from comeback_kit.db import Connection
+from loyalty.books import CURRENT
 from loyalty.orders import OrderRow
 from loyalty.program_store import Shop
 from loyalty.rules.compiled import CompiledProgram
@@ -21,11 +22,11 @@ order by o.placed_at desc, o.order_id desc limit $3"""
 _SPAN: Final = (
     "select min(placed_at) as first, max(placed_at) as last, count(*) as count from orders where shop_id = $1"
 )
-_MEMBERS: Final = """
+_MEMBERS: Final = f"""
 select u.customer_id, m.tier_id, p.tags, f.order_id as first_order
 from unnest($2::text[]) u(customer_id)
 join members asked on asked.shop_id = $1 and asked.customer_id = u.customer_id
-join members m on m.shop_id = $1 and m.customer_id = coalesce(asked.merged_into, asked.customer_id)
+join members m on m.shop_id = $1 and m.customer_id = {CURRENT}
 left join profiles p on p.shop_id = $1 and p.customer_id = m.customer_id
 left join lateral (
   select l.order_id from lots l where l.shop_id = $1 and l.customer_id = m.customer_id and l.order_id is not null
