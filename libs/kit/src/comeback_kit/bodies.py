@@ -1,22 +1,32 @@
 """Base classes of request and response bodies, and the types that every path uses."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_DEPTH = 64
 
 
+class Misfit(ValueError):
+    """A value that no service takes, wherever it stands; ``place`` leads to it from the tree that was checked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.place: list[int | str] = []
+
+
 def check_text(value: str) -> str:
     """Refuse what PostgreSQL and JSON readers cannot hold: NUL and lone surrogates."""
     if "\x00" in value:
-        raise ValueError("must not contain NUL")
+        raise Misfit("must not contain NUL")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("must not contain a lone surrogate") from None
+        raise Misfit("must not contain a lone surrogate") from None
     return value
 
 
@@ -32,22 +42,37 @@ def check_id(value: str) -> str:
 def check_tree(value: Any, depth: int = 0) -> Any:
     """Walk a JSON value: text as ``check_text`` says, integers within ±(2^53−1), not nested too deep."""
     if depth > MAX_DEPTH:
-        raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
+        raise Misfit(f"is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
         check_text(value)
     elif isinstance(value, bool):
         return value
     elif isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
-            raise ValueError("must be within ±(2^53−1)")
+            raise Misfit("must be within ±(2^53−1)")
     elif isinstance(value, dict):
-        for key, item in value.items():
-            check_tree(key, depth + 1)
-            check_tree(item, depth + 1)
+        for key in value:
+            check_text(key)
+        _check_children(value.items(), depth + 1)
     elif isinstance(value, (list, tuple)):
-        for item in value:
-            check_tree(item, depth + 1)
+        _check_children(enumerate(value), depth + 1)
     return value
+
+
+def _check_children(children: Iterable[tuple[Any, Any]], depth: int) -> None:
+    name: int | str = ""
+    try:
+        for name, child in children:  # noqa: B007  # after a fault it is where the fault was
+            check_tree(child, depth)
+    except Misfit as error:
+        error.place.append(name)
+        raise
+
+
+def _placed(title: str, error: Misfit) -> ValidationError:
+    kind = PydanticCustomError("value_error", "{reason}", {"reason": str(error)})
+    place = tuple(reversed(error.place))
+    return ValidationError.from_exception_data(title, [InitErrorDetails(type=kind, loc=place, input=None)])
 
 
 IdText = Annotated[str, AfterValidator(check_id)]
@@ -62,7 +87,12 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _check_tree(cls, value: Any) -> Any:
-        return check_tree(value) if isinstance(value, dict) else value
+        if isinstance(value, dict):
+            try:
+                check_tree(value)
+            except Misfit as error:
+                raise _placed(cls.__name__, error) from None
+        return value
 
 
 class Answer(BaseModel):
