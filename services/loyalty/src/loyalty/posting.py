@@ -4,26 +4,10 @@ from typing import Any, Final, NamedTuple
 
 from comeback_kit.db import Connection
 from loyalty import granting
-from loyalty.books import LOT_COLUMNS, Book
+from loyalty.books import LOT_COLUMNS, MEMBER_COLUMNS, Book
 from loyalty.ledger import Ledger
 
-MEMBER_NAMES: Final = (
-    "seq",
-    "balance",
-    "pending",
-    "held",
-    "shortfall",
-    "lifetime_earned",
-    "lifetime_spend",
-    "lifetime_orders",
-    "orders_fixed",
-    "tier_id",
-    "tier_since",
-    "tier_until",
-    "active_at",
-    "due_at",
-    "erased_at",
-)
+MEMBER_NAMES: Final = MEMBER_COLUMNS[2:-2]  # without the key, and what never changes once it is written
 MEMBER_SETS: Final = ", ".join(f"{name} = u.{name}" for name in MEMBER_NAMES)
 LOT_SETS: Final = ", ".join(f"{name} = excluded.{name}" for name in LOT_COLUMNS[1:])
 _WRITE: Final = f"""
