@@ -27,7 +27,7 @@ def deep(levels: int) -> dict[str, Any]:
         ({"tree": {"a": [1, {"b": "\ud800"}]}}, ("tree", "a", 1, "b")),
         ({"tree": {"a": [0, 2**53]}}, ("tree", "a", 1)),
         ({"tree": {"a": {"\x00": 1}}}, ("tree", "a")),
-        ({"tree": deep(MAX_DEPTH)}, ("tree", *["x"] * MAX_DEPTH)),
+        ({"tree": deep(MAX_DEPTH)}, ("tree",)),
     ],
 )
 def test_what_no_service_takes_is_named_at_its_place(document: dict[str, Any], place: tuple[int | str, ...]) -> None:

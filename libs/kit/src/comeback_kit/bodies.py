@@ -71,7 +71,8 @@ def _check_children(children: Iterable[tuple[Any, Any]], depth: int) -> None:
 
 def _placed(title: str, error: Misfit) -> ValidationError:
     kind = PydanticCustomError("value_error", "{reason}", {"reason": str(error)})
-    place = tuple(reversed(error.place))
+    deep = len(error.place) > MAX_DEPTH  # then the field says more than a pointer of sixty steps
+    place = tuple(reversed(error.place[-1:] if deep else error.place))
     return ValidationError.from_exception_data(title, [InitErrorDetails(type=kind, loc=place, input=None)])
 
 
