@@ -14,6 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import msgspec
 
+from comeback_kit.parking import Lease, Parking
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -55,12 +57,14 @@ class Database:
         self._service = service
         self._sizes = {"api": api_pool, "worker": worker_pool}
         self._pools: dict[str, Pool] = {}
+        self._parking: Parking | None = None
 
     async def open(self) -> None:
         """Open both pools and check the roles. Raises ``RoleMissing`` or ``SuperuserRefused``."""
         try:
             for role in ("api", "worker"):
                 self._pools[role] = await self._open_pool(role)
+            self._parking = Parking(self._pools["api"], self._sizes["api"])
         except BaseException:
             await self.close()
             raise
@@ -70,6 +74,8 @@ class Database:
         for pool in self._pools.values():
             try:
                 async with asyncio.timeout(timeout):
+                    if self._parking is not None:
+                        await self._parking.close()
                     await pool.close()
             except TimeoutError:
                 pool.terminate()
@@ -93,10 +99,9 @@ class Database:
             found: asyncpg.Record | None = await connection.fetchrow(statement, shop_id, *arguments)
             return found
 
-    def _api(self) -> Any:
-        pool = self._pools["api"]
-        # The time-out costs a third of taking a connection, and is for waiting only.
-        return pool.acquire() if pool.get_idle_size() else pool.acquire(timeout=10)
+    def _api(self) -> Lease:
+        assert self._parking is not None  # noqa: S101  # open() comes first
+        return self._parking.connection()
 
     @contextlib.asynccontextmanager
     async def work(self) -> AsyncIterator[Connection]:
