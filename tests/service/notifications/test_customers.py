@@ -125,6 +125,19 @@ async def test_an_erasure_stops_what_waits_and_a_new_registration_is_a_new_perso
     assert {one["order_id"]: one["state"] for one in await world.messages()} == {"o1": "skipped", "o2": "sent"}
 
 
+async def test_what_follows_from_an_erased_persons_order_waits_for_nobody(world: World) -> None:
+    await world.tell(entry("customer.erased", {"customer_id": "c1", "at": instant(ago(minutes=1))}))
+    await world.tell(order("before", at=ago(minutes=5)), order("after"))
+    await world.tell(points(order_id="before"), points(order_id="after", transaction_id="t2"))
+    found = {(one["order_id"], one["workflow"]): (one["state"], one["reason"]) for one in await world.messages()}
+    assert found == {
+        ("before", "order_confirmation"): ("skipped", "erased"),
+        ("before", "points_earned"): ("skipped", "erased"),
+        ("after", "order_confirmation"): ("waiting", None),
+        ("after", "points_earned"): ("waiting", None),
+    }
+
+
 async def test_after_seven_days_without_an_address_the_message_is_given_up(
     postgres: TestServer, tmp_path: Path
 ) -> None:

@@ -7,13 +7,14 @@ replayed and concurrent events make one.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from comeback_kit.db import Connection
 from comeback_kit.timers import Timer, schedule
 from notifications import erasures, recipients
 from notifications.events_out import publish
 from notifications.ids import key_hash, message_id
+from notifications.order_store import OrderGlance, OrderKey
 from notifications.recipients import CustomerKey, Recipient
 from notifications.shop_secrets import SecretStore
 from notifications.wanted import (
@@ -28,8 +29,8 @@ from notifications.wanted import (
     start,
 )
 
-# Whether an order is known, and live: (shop, order) -> (known, live).
-OrderView = Mapping[tuple[str, str], tuple[bool, bool]]
+OrderView = Mapping[OrderKey, OrderGlance]
+_NO_ORDER: Final = OrderGlance()
 
 
 async def create(
@@ -45,9 +46,10 @@ async def create(
     erased = await _erased(tx, resolved, store)
     first: dict[tuple[str, str, str, str, str], tuple[Wanted, Start]] = {}
     for one, recipient in resolved:
-        known, live = orders.get((one.shop_id, one.order_id), (True, True)) if one.order_id else (True, True)
+        order = orders.get((one.shop_id, one.order_id), _NO_ORDER)
         erased_at = erased.get((one.shop_id, recipient.customer_id))
-        begin = start(one.occurred_at, Known(recipient.reachable, erased_at, known, live), now)
+        known = Known(recipient.reachable, erased_at, order.known, order.live, order.placed_at)
+        begin = start(one.occurred_at, known, now)
         key = (one.shop_id, one.order_id, recipient.customer_id, one.workflow, one.occasion)
         first.setdefault(key, (replace(one, customer_id=recipient.customer_id), begin))
     made = await _insert(tx, [first[key] for key in sorted(first)], now)

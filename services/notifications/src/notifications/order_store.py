@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias
 
+from comeback_contracts.instants import parse_instant
 from comeback_contracts.order_merge import OrderState, has_snapshot
 from comeback_kit.db import Connection
 
@@ -23,6 +25,15 @@ class OrderRow:
     def known(self) -> bool:
         """Whether the order itself has come, not only refunds of it or another event that names it."""
         return self.state is not None and has_snapshot(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderGlance:
+    """What a message about an order asks of it: whether it has come, whether it is live, when it was placed."""
+
+    known: bool = True
+    live: bool = True
+    placed_at: datetime | None = None
 
 
 async def lock_for_update(tx: Connection, orders: Collection[OrderKey]) -> dict[OrderKey, OrderRow]:
@@ -68,8 +79,8 @@ async def update(tx: Connection, rows: Mapping[OrderKey, OrderRow]) -> None:
     )
 
 
-async def lock_or_announce(tx: Connection, orders: Collection[OrderKey]) -> dict[OrderKey, tuple[bool, bool]]:
-    """(known, live) of each order, its row locked (shared); an order not seen yet gets a row, so that it can be locked.
+async def lock_or_announce(tx: Connection, orders: Collection[OrderKey]) -> dict[OrderKey, OrderGlance]:
+    """A glance at each order, its row locked (shared); an order not seen yet gets a row, so that it can be locked.
 
     So an order that arrives in the same moment sees the messages that wait for it.
     """
@@ -84,7 +95,8 @@ async def lock_or_announce(tx: Connection, orders: Collection[OrderKey]) -> dict
         ids,
     )
     rows = await tx.fetch(
-        """select o.shop_id, o.order_id, coalesce(o.state ? 'updated_at', false) as known, o.live
+        """select o.shop_id, o.order_id, coalesce(o.state ? 'updated_at', false) as known, o.live,
+                  o.state ->> 'placed_at' as placed_at
            from orders o
            join unnest($1::text[], $2::text[]) as w(shop_id, order_id)
              on o.shop_id = w.shop_id and o.order_id = w.order_id
@@ -92,7 +104,12 @@ async def lock_or_announce(tx: Connection, orders: Collection[OrderKey]) -> dict
         shops,
         ids,
     )
-    return {(row["shop_id"], row["order_id"]): (row["known"], row["live"]) for row in rows}
+    return {
+        (row["shop_id"], row["order_id"]): OrderGlance(
+            row["known"], row["live"], None if row["placed_at"] is None else parse_instant(row["placed_at"])
+        )
+        for row in rows
+    }
 
 
 def _columns(keys: list[OrderKey], rows: Mapping[OrderKey, OrderRow]) -> tuple[list[Any], ...]:

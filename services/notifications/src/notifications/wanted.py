@@ -39,6 +39,7 @@ class Known:
     erased_at: datetime | None = None
     order_known: bool = True
     order_live: bool = True
+    order_placed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def start(occurred_at: datetime, known: Known, now: datetime) -> Start:
     """What becomes of a message whose cause happened at ``occurred_at``.
 
     Old news mails nobody, also where the event itself is new but its order is history that was imported. A message
-    about an order that we have not seen yet waits for it: only the order tells whether it is history.
+    about an order that we have not seen yet waits for it: only the order tells whether it is history. What is said of
+    an order that an erased person had placed is said to nobody, also when it is said later.
     """
     if now - occurred_at > TOO_OLD:
         return Start("skipped", "too_old")
@@ -64,7 +66,8 @@ def start(occurred_at: datetime, known: Known, now: datetime) -> Start:
         return Start("skipped", "too_old")
     if known.reachable:
         return Start("sending")
-    if known.erased_at is not None and known.erased_at >= occurred_at:
+    cause = occurred_at if known.order_placed_at is None else min(occurred_at, known.order_placed_at)
+    if known.erased_at is not None and known.erased_at >= cause:
         return Start("skipped", "erased")
     return Start("waiting")
 
