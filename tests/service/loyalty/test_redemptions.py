@@ -244,3 +244,18 @@ async def test_a_refused_call_leaves_everything_as_it_was(shop: World) -> None:
     await shop.post("members/nobody/redemptions", {"reward_id": "amount-off-100"}, status=404)
     await shop.adjust(-1_000, status=409)
     assert await shop.snapshot() == before
+
+
+async def test_a_cancelled_order_puts_the_reward_of_its_code_back_into_stock(shop: World) -> None:
+    reward = await shop.post(
+        "rewards", {"kind": "free_shipping", "name": "Free shipping", "points": 100, "stock": 1}, status=201
+    )
+    await shop.adjust(100)
+    held = await shop.post("members/c1/redemptions", {"reward_id": reward["reward_id"]}, status=201)
+    discounts = [{"code": held["code"], "kind": "shipping", "amount": 0}]
+    await shop.order("1001", 10_000, discounts=discounts)
+    assert (await shop.get(f"rewards/{reward['reward_id']}"))["stock"] == 0
+    for _ in range(2):
+        await shop.cancel_order("1001", 10_000, discounts=discounts, updated_at="2026-03-10T12:05:00Z")
+        assert (await shop.get(f"redemptions/{held['redemption_id']}"))["state"] == "returned"
+        assert (await shop.get(f"rewards/{reward['reward_id']}"))["stock"] == 1

@@ -1,5 +1,6 @@
 """Points given or taken by hand, and points passed on to another member."""
 
+from comeback_kit.bodies import MAX_SAFE_INTEGER
 from comeback_kit.db import Connection
 from comeback_kit.errors import FieldError, Unprocessable
 from loyalty import audit, lot_care, members
@@ -32,6 +33,7 @@ async def adjust(tx: Connection, desk: Desk, customer_id: str, body: AdjustmentB
 def _give(desk: Desk, book: Book, body: AdjustmentBody, actor: str) -> None:
     program = desk.shop.current
     available = body.available_at or desk.now
+    _check_room(book, body.points)
     ends = body.expires_at or expires_at(program.expiry, max(available, desk.now), program.zone)
     if ends is not None and ends <= max(available, desk.now):
         raise Unprocessable(errors=[FieldError("/expires_at", "must be later than now and than available_at")])
@@ -59,6 +61,13 @@ async def _take(tx: Connection, desk: Desk, book: Book, points: int, reason: str
     desk.ledger.withdraw(book, takes, missing, "adjusted", Memo(reason=reason, actor=actor))
 
 
+def _check_room(book: Book, points: int) -> None:
+    """Refuse what would take the member's points beyond the integers that every reader of JSON can hold."""
+    room = MAX_SAFE_INTEGER - max(0, book.balance) - book.pending - book.held
+    if points > room:
+        raise Unprocessable(errors=[FieldError("/points", f"must be at most {room}, what the member has room for")])
+
+
 async def transfer(
     tx: Connection, desk: Desk, customer_id: str, to: str, points: int, *, keep_expiry: bool, actor: str
 ) -> tuple[Book, Book]:
@@ -66,12 +75,12 @@ async def transfer(
 
     ``keep_expiry`` gives the receiver lots with the sender's dates, else they are newly earned there.
     """
-    books = await _both(tx, desk, customer_id, to)
-    sender, receiver = books
+    sender, receiver = await _both(tx, desk, customer_id, to)
     if sender is receiver:
         raise TransferNotPossible("both are the same member")
     if points > sender.balance:
         raise _refusal(sender, points)
+    _check_room(receiver, points)
     await members.read_lots(tx, [sender])
     takes, missing = allocate(sender.spendable(desk.now), points)
     taken: list[tuple[LotRow | None, int]] = [(sender.lots[take.lot_id], take.points) for take in takes]

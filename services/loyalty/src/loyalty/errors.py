@@ -25,6 +25,11 @@ class RedemptionUnknown(NotFound):
     title = "There is no such redemption"
 
 
+class InTheFuture(Unprocessable):
+    code = "in_the_future"
+    title = "An instant is more than 10 minutes in the future"
+
+
 class ProgramUnknown(NotFound):
     code = "program_unknown"
     title = "This shop is not known yet"

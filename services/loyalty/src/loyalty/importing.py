@@ -62,14 +62,15 @@ async def _book(tx: Connection, shop: Shop, people: Sequence[ImportMember], now:
     await due.catch_up(tx, ledger, shops, notices)
     named = {book.key: [] for book in books.values()}  # type: dict[tuple[str, str], list[str]]
     for one in people:
-        named[books[shop.shop_id, one.customer_id].key] += _lot_ids(one)
+        given = [lot.lot_id for lot in one.lots if lot.lot_id is not None]
+        named[books[shop.shop_id, one.customer_id].key] += [*_lot_ids(one), *given]
     await members.read_lots(tx, ledger.books.values(), named)
     await tiers.read_scores(tx, shops, ledger.books.values(), now)
     booked = 0
     for one in people:
         book = books[shop.shop_id, one.customer_id]
         for lot_id, lot in zip(_lot_ids(one), one.lots, strict=True):
-            if lot_id not in book.lots:
+            if lot_id not in book.lots and lot.lot_id not in book.lots:  # the shop's own export brings its own lots
                 _lot(shop, ledger, book, lot_id, lot)
                 booked += 1
         lot_care.expire_passed(ledger, notices, book, now)
@@ -79,7 +80,6 @@ async def _book(tx: Connection, shop: Shop, people: Sequence[ImportMember], now:
 
 
 def _lot(shop: Shop, ledger: Ledger, book: Book, lot_id: str, given: ImportLot) -> None:
-    earned = given.points if given.earned is None else given.earned
     lot = LotRow.new(
         lot_id,
         program_version=shop.newest,
@@ -89,12 +89,14 @@ def _lot(shop: Shop, ledger: Ledger, book: Book, lot_id: str, given: ImportLot) 
         now=ledger.now,
     )
     book.lots[lot_id] = lot
+    # Nothing of a pending lot can have been spent: what is not there any more was taken back.
+    earned = given.earned if lot.active and given.earned is not None else given.points
     memo = Memo(reason="import", expires_at=given.expires_at)
     ledger.earn(book, lot, earned, memo)
     tiers.count(shop, book, lot, ledger.now, points=earned, spend=0, orders=0)
     lot_care.watch(shop.current, book, lot)
     used = earned - given.points
-    if used and lot.active:
+    if used:
         ledger.withdraw(
             book, [Take(lot_id, min(used, lot.remaining))], 0, "adjusted", Memo(reason="import: used before")
         )
@@ -105,7 +107,7 @@ def _lot_ids(member: ImportMember) -> list[str]:
     ids: list[str] = []
     for lot in member.lots:
         if lot.lot_id is not None:
-            ids.append(f"import:{lot.lot_id}")
+            ids.append(lot.lot_id if lot.lot_id.startswith("import:") else f"import:{lot.lot_id}")
             continue
         text = msgspec.json.encode([member.customer_id, lot.model_dump(mode="json", exclude={"lot_id"})])
         digest = hashlib.blake2b(text, digest_size=12).hexdigest()

@@ -6,7 +6,7 @@ from typing import Final
 from comeback_contracts.remaining import refunds_of
 from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
-from loyalty import members, redemption_rows, resolving
+from loyalty import members, redemption_rows, resolving, rewards
 from loyalty.books import Book, Key
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
@@ -35,6 +35,7 @@ class Vouchers:
         self._keys = [(shop_id, redemption_id) for shop_id, redemption_id, _ in rows]
         self._held: list[Redemption] = []
         self._books: Mapping[Key, Book] = {}
+        self._back: list[tuple[str, str]] = []
         self.members: set[Key] = {(shop_id, customer_id) for shop_id, _, customer_id in rows}
 
     async def lock(self, tx: Connection, books: Mapping[Key, Book]) -> None:
@@ -66,6 +67,7 @@ class Vouchers:
                 if one.shop_id == shop_id and one.order_id == order_id and one.state == "spent":
                     self._after_refunds(task, one, ledger, shops[shop_id], notices)
         await redemption_rows.write(tx, self._held)
+        await rewards.put_stock(tx, self._back)
 
     def _carry(self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices) -> None:
         if one.state == "held":
@@ -82,6 +84,8 @@ class Vouchers:
             book = self._books[one.shop_id, one.customer_id]
             reason = "order_cancelled" if left == 0 and not refunds_of(task.state) else "order_refunded"
             resolving.give_back(ledger, notices, shop, book, one, back, reason)
+            if one.state == "returned" and one.reward_id is not None:
+                self._back.append((one.shop_id, one.reward_id))
 
 
 def _codes(task: Task) -> list[str]:

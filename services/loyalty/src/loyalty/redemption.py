@@ -122,7 +122,7 @@ async def give_back(tx: Connection, desk: Desk, redemption_id: str) -> Redemptio
         raise RedemptionNotSpent(f"the redemption is {one.state}")
     resolving.give_back(desk.ledger, desk.notices, desk.shop, book, one, one.spent)
     if one.reward_id is not None:
-        await rewards.put_stock(tx, one.shop_id, one.reward_id)
+        await rewards.put_stock(tx, [(one.shop_id, one.reward_id)])
     await _done(tx, desk, one)
     return one
 
@@ -184,7 +184,7 @@ async def _give_up(tx: Connection, desk: Desk, book: Book, one: Redemption, *, e
     state, reason = ("expired", "hold_expired") if expired else ("cancelled", None)
     resolving.free(desk.ledger, desk.notices, desk.shop, book, one, state, reason)  # type: ignore[arg-type]  # both are states
     if one.reward_id is not None:
-        await rewards.put_stock(tx, one.shop_id, one.reward_id)
+        await rewards.put_stock(tx, [(one.shop_id, one.reward_id)])
 
 
 async def _done(tx: Connection, desk: Desk, one: Redemption) -> None:

@@ -26,6 +26,11 @@ on conflict (shop_id, reward_id) do update set document = excluded.document, sto
   created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = null
 where rewards.deleted_at is not null
 returning {_COLUMNS}"""
+_PUT: Final = """
+update rewards r set stock_left = r.stock_left + u.count
+from (select shop_id, reward_id, count(*) from unnest($1::text[], $2::text[]) back(shop_id, reward_id)
+  group by shop_id, reward_id) u
+where r.shop_id = u.shop_id and r.reward_id = u.reward_id and r.stock_left is not null"""
 
 
 @lru_cache(maxsize=1024)
@@ -163,14 +168,10 @@ async def take_stock(tx: Connection, shop_id: str, reward: Reward) -> bool:
     return status == "UPDATE 1"
 
 
-async def put_stock(tx: Connection, shop_id: str, reward_id: str) -> None:
-    """Put one back: a hold was cancelled or ran out, or a redemption was returned."""
-    await tx.execute(
-        """update rewards set stock_left = stock_left + 1
-        where shop_id = $1 and reward_id = $2 and stock_left is not null""",
-        shop_id,
-        reward_id,
-    )
+async def put_stock(tx: Connection, rewards: Sequence[tuple[str, str]]) -> None:
+    """Put one of each (shop, reward) back: a hold was cancelled or ran out, or a redemption was returned."""
+    if rewards:
+        await tx.execute(_PUT, [shop_id for shop_id, _ in rewards], [reward_id for _, reward_id in rewards])
 
 
 def _document(body: RewardBody) -> dict[str, Any]:

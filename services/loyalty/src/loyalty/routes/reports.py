@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from comeback_contracts.instants import parse_instant
+from comeback_contracts.instants import is_in_the_future, parse_instant
 from comeback_kit.errors import FieldError, Unprocessable
 from comeback_kit.http import Answer, Caller, Now, TransactionRoute, Tx, requires
 from comeback_kit.paging import Cursor, Limit, Page
 from loyalty import audit, reports
+from loyalty.errors import InTheFuture
 from loyalty.program_store import load_one
 from loyalty.schemas.reports import AuditRow, LiabilityAnswer, LiabilityPart, MonthRow, MonthsAnswer
 from loyalty.state import Cache
@@ -35,6 +36,8 @@ async def liability(
     """Balances and held points by expiry month and tier, now or at that instant."""
     shop = await load_one(tx, cache, caller.shop_id)
     then = instant("at", at)
+    if then is not None and is_in_the_future(then, now):
+        raise InTheFuture(errors=[FieldError("/query/at", "is more than 10 minutes in the future")])
     past = then is not None and then < now
     found = await reports.liability(tx, shop, then if past and then is not None else now, past=past)
     return found if format == "json" else as_csv("liability", LiabilityPart, found.by)

@@ -7,7 +7,10 @@ from comeback_kit.http import Caller, Id, Now, TransactionRoute, Tx, requires
 from comeback_kit.paging import Cursor, Limit, Page
 from loyalty import codes, rewards
 from loyalty.ids import RANDOM
+from loyalty.program_store import load_one
+from loyalty.reward_checks import completed
 from loyalty.schemas.rewards import CodesAnswer, CodesBody, RewardAnswer, RewardBody
+from loyalty.state import Cache
 
 router = APIRouter(prefix="/v1/loyalty/rewards", tags=["Rewards"], route_class=TransactionRoute)
 READ = requires("loyalty:read")
@@ -22,8 +25,9 @@ async def catalogue(tx: Tx, caller: Caller, limit: Limit = 20, cursor: Cursor = 
 
 
 @router.post("", dependencies=[WRITE], status_code=201, summary="Add a reward")
-async def create(body: RewardBody, tx: Tx, caller: Caller, now: Now) -> RewardAnswer:
+async def create(body: RewardBody, tx: Tx, caller: Caller, now: Now, cache: Cache) -> RewardAnswer:
     """`reward_id` is made where none is given."""
+    body = completed(body, (await load_one(tx, cache, caller.shop_id)).currency)
     found = await rewards.create(tx, caller.shop_id, body, ids=RANDOM, actor=caller.subject, now=now)
     return found.answer()
 
@@ -35,10 +39,11 @@ async def get(reward_id: Id, tx: Tx, caller: Caller) -> RewardAnswer:
 
 
 @router.put("/{reward_id}", dependencies=[WRITE], summary="Change a reward")
-async def replace(reward_id: Id, body: RewardBody, tx: Tx, caller: Caller, now: Now) -> RewardAnswer:
+async def replace(reward_id: Id, body: RewardBody, tx: Tx, caller: Caller, now: Now, cache: Cache) -> RewardAnswer:
     """The whole reward; a field left out has its default. `stock` is what is left from now on."""
     if body.reward_id is not None and body.reward_id != reward_id:
         raise Unprocessable(errors=[FieldError("/reward_id", "must be the id of the path, or left out")])
+    body = completed(body, (await load_one(tx, cache, caller.shop_id)).currency)
     found = await rewards.replace(tx, caller.shop_id, reward_id, body, actor=caller.subject, now=now)
     return found.answer()
 

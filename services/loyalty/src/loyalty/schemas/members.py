@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from comeback_contracts.instants import Instant
 from comeback_kit.bodies import MAX_SAFE_INTEGER
 from comeback_kit.http import Answer, Body, IdText
 from loyalty.program.fields import Flag, Integer, Positive
@@ -115,21 +116,14 @@ class AdjustmentBody(Body):
 
     points: Annotated[Integer, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
     reason: Annotated[str, Field(min_length=1, max_length=500)]
-    available_at: datetime | None = None
-    expires_at: datetime | None = None
+    available_at: Instant | None = None
+    expires_at: Instant | None = None
 
     @field_validator("points")
     @classmethod
     def _not_zero(cls, value: int) -> int:
         if value == 0:
             raise ValueError("must not be 0")
-        return value
-
-    @field_validator("available_at", "expires_at")
-    @classmethod
-    def _zoned(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError("needs an offset, for example 2026-11-27T18:00:00Z")
         return value
 
 

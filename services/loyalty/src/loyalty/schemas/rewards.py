@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from comeback_contracts.instants import Instant
 from comeback_contracts.money import Currency
 from comeback_kit.http import Answer, Body, IdText
 from loyalty.program.fields import Factor, Flag, Integer, Label, Minor, Points, Positive
@@ -26,15 +27,15 @@ class RewardFields(Body):
     image_url: Text | None = None
     points: Points = Field(description="price in points; 0 is free")
     value: Minor | None = Field(default=None, description="minor units off, or on the gift card")
-    currency: Currency | None = None
-    percent: Factor | None = Field(default=None, description="percent off, as a decimal text")
+    currency: Currency | None = Field(default=None, description="of `value`; default: the shop's")
+    percent: Factor | None = Field(default=None, description="percent off, as a decimal text, at most 100")
     product_id: IdText | None = None
     limit_per_member: Positive | None = Field(
         default=None, description="how often one member may take it; null: always"
     )
     tiers: tuple[IdText, ...] = Field(default=(), max_length=50, description="only for these tiers; empty: for all")
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
     code_pool: Flag = Field(default=False, description="codes come from the pool that was imported, else they are made")
     code_prefix: Annotated[str, Field(max_length=32, pattern=r"^[A-Za-z0-9_-]*$")] = ""
     active: Flag = True
@@ -45,16 +46,6 @@ class RewardBody(RewardFields):
 
     reward_id: IdText | None = None
     stock: Minor | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> "RewardBody":
-        if self.kind in ("amount_off", "gift_card") and (self.value is None or self.currency is None):
-            raise ValueError(f"{self.kind} needs value and currency")
-        if self.kind == "percent_off" and self.percent is None:
-            raise ValueError("percent_off needs percent")
-        if self.kind == "free_product" and self.product_id is None:
-            raise ValueError("free_product needs product_id")
-        return self
 
 
 class RewardAnswer(Answer):
