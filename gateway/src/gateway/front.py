@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from comeback_kit import errors, problems, telemetry
 from comeback_kit.auth import Minter, Principal
+from comeback_kit.targets import check_target
 from gateway import body, headers, routing
 from gateway.credentials import Authenticator, check_customer_path
 from gateway.errors import MailboxClosed
@@ -73,6 +74,7 @@ class Front:
         self, route: Route, scope: Scope, incoming: Incoming, ids: tuple[str, str], receive: Receive, answer: "_Answer"
     ) -> None:
         principal = await self._caller(route, scope, incoming)
+        check_target(scope)
         body.check_length(incoming.length, route.limit)
         if incoming.has_body or scope["method"] not in _BODILESS:
             content = await body.read(receive, route.limit)

@@ -239,6 +239,21 @@ async def test_paths_and_methods_that_are_not_there(gateway: Running) -> None:
         assert answer.headers["allow"] == "POST"
 
 
+async def test_a_path_and_a_query_that_are_no_text_reach_no_service(either: Running) -> None:
+    async with either.client() as client:
+        for path, pointer in (
+            ("/v1/loyalty/echo/%ED%A0%80", "/path"),
+            ("/v1/loyalty/echo/x?of=%00", "/query/of"),
+            ("/v1/feedback/echo/x?of=%FF", "/query/of"),
+            ("/v1/post-purchase/%ED%A0%80", "/path"),
+        ):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer), path
+        assert (await client.get("/v1/loyalty/echo/%EF%BF%BD?of=%EF%BF%BD")).status_code == 200
+    async with either.client(None) as nobody:
+        assert (await nobody.get("/v1/loyalty/echo/x?of=%00")).status_code == 401
+
+
 async def test_all_four_services_are_behind_the_gateway(gateway: Running) -> None:
     async with gateway.client() as client:
         for name in SERVICES:

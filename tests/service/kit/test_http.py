@@ -85,6 +85,7 @@ async def test_an_altered_token_is_401(tiny: ServiceUnderTest) -> None:
     ("content", "status", "pointer"),
     [
         (b"{", 400, None),
+        (b'{"note_id": "n", "text": NaN}', 400, None),
         (b"[]", 422, ""),
         (b'{"note_id": "n"}', 422, "/text"),
         (b'{"note_id": "n", "text": "t", "extra": 1}', 422, "/extra"),
@@ -94,7 +95,7 @@ async def test_an_altered_token_is_401(tiny: ServiceUnderTest) -> None:
         (rb'{"note_id": "n", "text": "a\ud800b"}', 422, "/text"),
         (b'{"note_id": "n", "text": ' + b"[" * 500 + b"]" * 500 + b"}", 422, "/text"),
     ],
-    ids=["broken", "not-an-object", "missing", "unknown", "wrong-type", "beyond-2^53", "nul", "surrogate", "deep"],
+    ids=["broken", "nan", "not-an-object", "missing", "unknown", "wrong-type", "beyond-2^53", "nul", "surrogate", "deep"],
 )
 async def test_bad_bodies_are_named(tiny: ServiceUnderTest, content: bytes, status: int, pointer: str | None) -> None:
     async with tiny.client() as client:
@@ -102,6 +103,56 @@ async def test_bad_bodies_are_named(tiny: ServiceUnderTest, content: bytes, stat
     assert answer.status_code == status
     if pointer is not None:
         assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (None, 201),
+        ("application/json; charset=utf-8", 201),
+        ("application/vnd.shop+json", 201),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("nonsense", 415),
+    ],
+)
+async def test_a_body_is_json_unless_its_type_says_something_else(
+    tiny: ServiceUnderTest, kind: str | None, status: int
+) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    async with tiny.client() as client:
+        answer = await client.post("/v1/tiny/notes", content=b'{"note_id": "n", "text": "t"}', headers=headers)
+        broken = await client.post("/v1/tiny/notes", content=b"{", headers=headers)
+    assert answer.status_code == status
+    assert broken.status_code == (400 if status == 201 else 415)
+    if status == 415:
+        assert answer.json()["code"] == "unsupported_media_type"
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [
+        ("/v1/tiny/notes/%ED%A0%80", "/path"),
+        ("/v1/tiny/notes/a%FFb", "/path"),
+        ("/v1/tiny/notes/a%C2%85b", "/path/note_id"),
+        ("/v1/tiny/notes/a%00b", "/path/note_id"),
+        ("/v1/tiny/notes/n1?x=1&of=%00", "/query/of"),
+        ("/v1/tiny/notes/n1?of=a%ed%a0%80", "/query/of"),
+        ("/v1/tiny/notes/n1?a~b/c%FF=1", "/query/a~0b~1c\ufffd"),
+        ("/v1/tiny/notes/n1?%00=1", "/query"),
+    ],
+)
+async def test_a_path_and_a_query_are_text(tiny: ServiceUnderTest, path: str, pointer: str) -> None:
+    async with tiny.client() as client:
+        answer = await client.get(path)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("path", ["/v1/tiny/notes/%EF%BF%BD", "/v1/tiny/notes/%F0%9F%98%80?of=%C3%BC%F0%9F%98%80"])
+async def test_every_other_character_is_one_of_an_id(tiny: ServiceUnderTest, path: str) -> None:
+    async with tiny.client() as client:
+        assert (await client.get(path)).status_code == 404
 
 
 async def test_a_body_over_the_limit_is_413(tiny: ServiceUnderTest) -> None:

@@ -40,6 +40,8 @@ from tests.unit.contracts.sending import FUTURE, PLACED, TIME, accept, line, ord
         ({"attributes": {"a/b~c": {}}}, "/order/attributes/a~1b~0c"),
         ({"attributes": {"n": 2**53}}, "/order/attributes/n"),
         ({"attributes": {"n": float("nan")}}, "/order/attributes/n"),
+        ({"attributes": {"n": 1e20}}, "/order/attributes/n"),
+        ({"attributes": {"n": -9007199254740992.0}}, "/order/attributes/n"),
         ({"attributes": {"": 1}}, "/order/attributes/"),
     ],
 )

@@ -27,6 +27,8 @@ def _scalar(value: Any) -> Any:
         raise PydanticCustomError("scalar", "must be a text, a number, true, false or null")
     elif not math.isfinite(value):
         raise PydanticCustomError("scalar", "must be a finite number")
+    elif abs(value) > MAX_SAFE:  # every such float is a whole number, and PostgreSQL's jsonb gives it back as one
+        raise PydanticCustomError("scalar", "must be within ±(2^53−1)")
     return value
 
 

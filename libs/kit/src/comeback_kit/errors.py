@@ -86,6 +86,12 @@ class Conflict(DomainError):
     title = "The request conflicts with the present state"
 
 
+class UnsupportedMediaType(DomainError):
+    code = "unsupported_media_type"
+    status = 415
+    title = "The body must be JSON"
+
+
 class Gone(DomainError):
     code = "gone"
     status = 410

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from comeback_kit import errors, problems, telemetry
 from comeback_kit.auth import InvalidToken, Principal, Verifier
+from comeback_kit.targets import check_target
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Edge:
         started = time.perf_counter()
         try:
             state["principal"] = self._principal(headers.get(b"authorization"))
+            check_target(scope)
             await self._app(scope, self._limited(receive, headers), answer)
         except errors.DomainError as error:
             await self._refuse(error, scope, receive, answer, request_id)

@@ -21,6 +21,7 @@ _BY_STATUS: dict[int, type[DomainError]] = {
     404: errors.NotFound,
     405: errors.MethodNotAllowed,
     413: errors.TooLarge,
+    415: errors.UnsupportedMediaType,
     422: errors.Unprocessable,
     429: errors.TooManyRequests,
     503: errors.Unavailable,
