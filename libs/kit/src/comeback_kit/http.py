@@ -37,7 +37,7 @@ __all__ = [
     "requires",
 ]
 
-_PASSING = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_PASSING = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, idempotency.AnsweredMeanwhile)
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,

@@ -13,6 +13,23 @@ from comeback_kit.errors import IdempotencyKeyInUse, IdempotencyKeyReused, Idemp
 
 KEPT = timedelta(hours=24)
 
+# One statement for both: its snapshot may be older than the lock that it gets, so an answer that was kept in between is
+# not seen here. ``keep`` finds it.
+_BEGIN = """
+select pg_try_advisory_xact_lock(hashtextextended($5, 7)) as free, i.body_hash, i.status, i.content_type, i.body,
+  i.created_at
+from (values (1)) one left join idempotency i on i.shop_id = $1 and i.caller = $2 and i.target = $3 and i.key = $4"""
+_KEEP = """
+insert into idempotency as i (shop_id, caller, target, key, body_hash, status, content_type, body, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (shop_id, caller, target, key) do update set body_hash = excluded.body_hash, status = excluded.status,
+  content_type = excluded.content_type, body = excluded.body, created_at = excluded.created_at
+where i.created_at < $10"""
+
+
+class AnsweredMeanwhile(Exception):
+    """The same request was answered between our look and our lock: roll back and look again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -45,17 +62,11 @@ async def begin(tx: Connection, claim: Claim, now: datetime) -> Response | None:
     Raises ``IdempotencyKeyInUse`` (409) while the first request runs, ``IdempotencyKeyReused`` (422) for another body.
     """
     name = f"{claim.shop_id}\x1f{claim.caller}\x1f{claim.target}\x1f{claim.key}"
-    if not await tx.fetchval("select pg_try_advisory_xact_lock(hashtextextended($1, 7))", name):
+    row = await tx.fetchrow(_BEGIN, claim.shop_id, claim.caller, claim.target, claim.key, name)
+    assert row is not None  # noqa: S101  # the outer row is always there
+    if not row["free"]:
         raise IdempotencyKeyInUse
-    row = await tx.fetchrow(
-        """select body_hash, status, content_type, body, created_at from idempotency
-           where shop_id = $1 and caller = $2 and target = $3 and key = $4""",
-        claim.shop_id,
-        claim.caller,
-        claim.target,
-        claim.key,
-    )
-    if row is None or row["created_at"] < now - KEPT:
+    if row["created_at"] is None or row["created_at"] < now - KEPT:
         return None
     if row["body_hash"] != claim.body_hash:
         raise IdempotencyKeyReused
@@ -65,15 +76,11 @@ async def begin(tx: Connection, claim: Claim, now: datetime) -> Response | None:
 
 
 async def keep(tx: Connection, claim: Claim, response: Response, now: datetime) -> None:
-    """Keep a 2xx answer; others are not kept, so that the caller may try again."""
+    """Keep a 2xx answer; others are not kept, so that the caller may try again. Raises ``AnsweredMeanwhile``."""
     if not 200 <= response.status_code < 300:
         return
-    await tx.execute(
-        """insert into idempotency (shop_id, caller, target, key, body_hash, status, content_type, body, created_at)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-           on conflict (shop_id, caller, target, key) do update set body_hash = excluded.body_hash,
-             status = excluded.status, content_type = excluded.content_type, body = excluded.body,
-             created_at = excluded.created_at""",
+    status = await tx.execute(
+        _KEEP,
         claim.shop_id,
         claim.caller,
         claim.target,
@@ -83,7 +90,10 @@ async def keep(tx: Connection, claim: Claim, response: Response, now: datetime) 
         response.headers.get("content-type", "application/json"),
         bytes(response.body),
         now,
+        now - KEPT,
     )
+    if status != "INSERT 0 1":
+        raise AnsweredMeanwhile
 
 
 async def forget(tx: Connection, shop_id: str, customer_id: str) -> None:
