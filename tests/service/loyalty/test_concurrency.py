@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -139,3 +140,27 @@ async def test_batches_redemptions_merges_and_jobs_of_the_same_members(shop: Wor
     members = (await shop.get("members", limit=100))["items"]
     assert sum(one["balance"] + one["held"] for one in members) == 12 * 500 + 240 * 100
     assert sum(one["held"] for one in members) == held
+
+
+async def test_a_hold_whose_time_is_over_is_freed_once_while_it_is_confirmed(shop: World) -> None:
+    await shop.adjust(100)
+    held = await shop.pay(60)
+    shop.clock.now += timedelta(minutes=30)
+    path = f"/v1/loyalty/redemptions/{held['redemption_id']}/confirm"
+    calls = [shop.client.post(path) for _ in range(20)]
+    confirmed, *_ = await asyncio.gather(statuses(calls), shop.work(), shop.work())
+    assert confirmed == {409: 20}
+    assert await shop.numbers() == (100, 0, 0, 0)
+    assert (await shop.kinds()).count(("released", 60)) == 1
+
+
+async def test_transfers_that_cross_each_other_lose_nothing(shop: World) -> None:
+    for member in ("a", "b"):
+        await shop.adjust(100, member)
+    calls = [
+        shop.client.post(f"/v1/loyalty/members/{one}/transfers", json={"to": other, "points": 3})
+        for _ in range(20)
+        for one, other in (("a", "b"), ("b", "a"))
+    ]
+    assert await statuses(calls) == {201: 40}
+    assert (await shop.balance("a"), await shop.balance("b")) == (100, 100)

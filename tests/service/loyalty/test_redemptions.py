@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.loyalty.world import World, line
+from tests.service.loyalty.world import World, event, instant, line
 
 
 async def test_c29_the_same_order_and_points_twice_is_one_redemption(shop: World) -> None:
@@ -259,3 +259,18 @@ async def test_a_cancelled_order_puts_the_reward_of_its_code_back_into_stock(sho
         await shop.cancel_order("1001", 10_000, discounts=discounts, updated_at="2026-03-10T12:05:00Z")
         assert (await shop.get(f"redemptions/{held['redemption_id']}"))["state"] == "returned"
         assert (await shop.get(f"rewards/{reward['reward_id']}"))["stock"] == 1
+
+
+@pytest.mark.parametrize("ending", ["time", "confirm", "cancel"])
+async def test_a_hold_of_somebody_who_is_erased_ends_as_any_other(shop: World, ending: str) -> None:
+    await shop.adjust(100)
+    held = await shop.pay(100)
+    await shop.take(event("customer.erased", {"customer_id": "c1", "at": instant(shop.now)}, at=shop.now))
+    if ending == "time":
+        await shop.days(1)
+    else:
+        await shop.post(f"redemptions/{held['redemption_id']}/{ending}", status=200)
+    found = await shop.get(f"redemptions/{held['redemption_id']}")
+    assert found["state"] == {"time": "expired", "confirm": "spent", "cancel": "cancelled"}[ending]
+    assert (await shop.get("reports/liability"))["points"] == (0 if ending == "confirm" else 100)
+    await shop.get("members/c1", status=404)

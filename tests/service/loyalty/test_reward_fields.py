@@ -76,3 +76,12 @@ async def test_a_shops_own_export_comes_back_without_new_points(shop: World, for
     await import_members(shop, out.text, "text/csv" if form == "csv" else "application/x-ndjson")
     await shop.work()
     assert [await shop.balance(one) for one in ("c1", "c2", "c3")] == before
+
+
+async def test_an_answer_can_be_changed_and_sent_back(shop: World) -> None:
+    made = await shop.post("rewards", {**GOOD, "reward_id": "r", "stock": 5}, status=201)
+    answer = await shop.client.put("/v1/loyalty/rewards/r", json={**made, "points": 50})
+    assert answer.status_code == 200, answer.text
+    assert {**answer.json(), "updated_at": None} == {**made, "points": 50, "updated_at": None}
+    refused = await shop.client.put("/v1/loyalty/rewards/r", json={**made, "colour": "red"})
+    assert [one["pointer"] for one in refused.json()["errors"]] == ["/colour"]

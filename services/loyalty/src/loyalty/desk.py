@@ -81,7 +81,7 @@ class Desk:
         seen = await redemption_rows.find(tx, self.shop_id, redemption_id)
         if seen is None:
             raise RedemptionUnknown
-        book = await self.member(tx, seen.customer_id)
+        book = (await self.members(tx, [seen.customer_id], erased=True))[seen.customer_id]
         (one,) = await redemption_rows.lock(tx, [seen.key])
         await members.read_lots(tx, [book], {book.key: [take.lot_id for take in one.takes]})
         return book, one

@@ -9,7 +9,7 @@ from loyalty import codes, rewards
 from loyalty.ids import RANDOM
 from loyalty.program_store import load_one
 from loyalty.reward_checks import completed
-from loyalty.schemas.rewards import CodesAnswer, CodesBody, RewardAnswer, RewardBody
+from loyalty.schemas.rewards import CodesAnswer, CodesBody, RewardAnswer, RewardBody, RewardChange
 from loyalty.state import Cache
 
 router = APIRouter(prefix="/v1/loyalty/rewards", tags=["Rewards"], route_class=TransactionRoute)
@@ -39,12 +39,12 @@ async def get(reward_id: Id, tx: Tx, caller: Caller) -> RewardAnswer:
 
 
 @router.put("/{reward_id}", dependencies=[WRITE], summary="Change a reward")
-async def replace(reward_id: Id, body: RewardBody, tx: Tx, caller: Caller, now: Now, cache: Cache) -> RewardAnswer:
+async def replace(reward_id: Id, body: RewardChange, tx: Tx, caller: Caller, now: Now, cache: Cache) -> RewardAnswer:
     """The whole reward; a field left out has its default. `stock` is what is left from now on."""
     if body.reward_id is not None and body.reward_id != reward_id:
         raise Unprocessable(errors=[FieldError("/reward_id", "must be the id of the path, or left out")])
-    body = completed(body, (await load_one(tx, cache, caller.shop_id)).currency)
-    found = await rewards.replace(tx, caller.shop_id, reward_id, body, actor=caller.subject, now=now)
+    changed = completed(body, (await load_one(tx, cache, caller.shop_id)).currency)
+    found = await rewards.replace(tx, caller.shop_id, reward_id, changed, actor=caller.subject, now=now)
     return found.answer()
 
 

@@ -48,6 +48,15 @@ class RewardBody(RewardFields):
     stock: Minor | None = None
 
 
+class RewardChange(RewardBody):
+    """A reward as it shall be; what else an answer says is ignored, so that it can be sent back changed."""
+
+    created_at: Instant | None = Field(default=None, exclude=True, description="ignored")
+    updated_at: Instant | None = Field(default=None, exclude=True, description="ignored")
+    affordable: Flag | None = Field(default=None, exclude=True, description="ignored")
+    points_missing: Integer | None = Field(default=None, exclude=True, description="ignored")
+
+
 class RewardAnswer(Answer):
     """A reward of the catalogue. ``stock`` is what is left, null without limit."""
 
