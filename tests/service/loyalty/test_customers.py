@@ -232,3 +232,18 @@ async def test_a_cap_per_day_is_shared_by_the_orders_of_a_day(shop: World) -> No
     assert await shop.balance() == 250
     await shop.cancel_order("0", 10_000, placed_at=shop.now.replace(day=10), updated_at=instant(shop.now))
     assert await shop.balance() == 150
+
+
+async def test_an_erasure_drops_the_kept_answers_of_that_person_alone(shop: World) -> None:
+    key, body = {"Idempotency-Key": "k"}, {"points": 5, "reason": "hello"}
+    for member in ("c1", "c12"):
+        await shop.client.post(f"/v1/loyalty/members/{member}/adjustments", json=body, headers=key)
+    transfer = {"to": "c1", "points": 1}
+    await shop.client.post("/v1/loyalty/members/c12/transfers", json=transfer, headers=key)
+    await shop.take(event("customer.erased", {"customer_id": "c1", "at": instant(shop.now)}, at=shop.now))
+    gone = await shop.client.post("/v1/loyalty/members/c1/adjustments", json=body, headers=key)
+    kept = await shop.client.post("/v1/loyalty/members/c12/adjustments", json=body, headers=key)
+    named = await shop.client.post("/v1/loyalty/members/c12/transfers", json=transfer, headers=key)
+    assert (gone.status_code, named.status_code) == (404, 404)
+    assert (kept.status_code, kept.headers.get("Idempotency-Replay")) == (201, "true")
+    assert await shop.balance("c12") == 4

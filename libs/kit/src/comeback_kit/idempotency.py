@@ -1,8 +1,10 @@
 """``Idempotency-Key``: the answer of a keyed POST is kept in the transaction of its effect, for a day."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +27,11 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (shop_id, caller, target, key) do update set body_hash = excluded.body_hash, status = excluded.status,
   content_type = excluded.content_type, body = excluded.body, created_at = excluded.created_at
 where i.created_at < $10"""
+_FORGET = """
+delete from idempotency where shop_id = $1 and (
+  caller = 'customer:' || $2
+  or position('/' || $2 || '/' in target || '/') > 0 or position($3 in target || '/') > 0
+  or exists (select from unnest($4::bytea[]) text where position(text in body) > 0))"""
 
 
 class AnsweredMeanwhile(Exception):
@@ -97,13 +104,14 @@ async def keep(tx: Connection, claim: Claim, response: Response, now: datetime) 
 
 
 async def forget(tx: Connection, shop_id: str, customer_id: str) -> None:
-    """Drop every kept answer that names a person (their erasure)."""
+    """Drop every kept answer that names a person (their erasure): in its caller, its path, or a text of its body.
+
+    Whole names only: the answers of customer 12 stay when customer 1 goes, for a retry of theirs must not act twice.
+    """
+    written = {json.dumps(customer_id, ensure_ascii=plain)[1:-1] for plain in (True, False)}
+    texts = [f'{before}{text}"' for text in sorted(written) for before in ('"', ":")]
     await tx.execute(
-        """delete from idempotency where shop_id = $1
-           and (caller = 'customer:' || $2 or position($2 in target) > 0
-                or position(convert_to($2, 'UTF8') in body) > 0)""",
-        shop_id,
-        customer_id,
+        _FORGET, shop_id, customer_id, f"/{quote(customer_id, safe='')}/", [text.encode() for text in texts]
     )
 
 
