@@ -85,3 +85,28 @@ async def test_an_answer_can_be_changed_and_sent_back(shop: World) -> None:
     assert {**answer.json(), "updated_at": None} == {**made, "points": 50, "updated_at": None}
     refused = await shop.client.put("/v1/loyalty/rewards/r", json={**made, "colour": "red"})
     assert [one["pointer"] for one in refused.json()["errors"]] == ["/colour"]
+
+
+async def test_the_next_reward_is_one_that_the_members_tier_may_take(shop: World) -> None:
+    levels = [{"id": "gold", "name": "Gold", "threshold": 1000}]
+    await shop.program(rules=[], tiers={"levels": levels})
+    await shop.post("rewards", {"kind": "free_shipping", "name": "Gold", "points": 50, "tiers": ["gold"]}, status=201)
+    await shop.adjust(10)
+    me = await shop.get("me", client=shop.service.customer("c1"))
+    assert me["next_reward"]["reward_id"] == "amount-off-100"
+
+
+@pytest.mark.parametrize(
+    ("row", "where"),
+    [
+        ({"birthday": "1990-13-45"}, "birthday"),
+        ({"joined": "2025-02-30"}, "joined"),
+        ({"lots": [{"points": 1, "earned_at": "2026-01-01T00:00:00"}]}, "earned_at"),
+        ({"lots": [{"points": 1, "earned_at": 1_700_000_000}]}, "earned_at"),
+        ({"lots": [{"points": 1, "earned_at": "2099-01-01T00:00:00Z"}]}, "earned_at"),
+    ],
+)
+async def test_a_row_with_an_impossible_date_is_left_out(shop: World, row: dict[str, Any], where: str) -> None:
+    found = await import_members(shop, json.dumps({"customer_id": "c1", **row}))
+    assert (found["accepted"], found["rejected"]) == (0, 1)
+    assert where in found["bad_rows"][0]["detail"]

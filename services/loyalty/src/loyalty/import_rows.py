@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from pydantic import ValidationError
 
+from comeback_contracts.instants import is_in_the_future
 from loyalty.schemas.jobs import BadRow, ImportMember
 
 CSV_COLUMNS: Final = (
@@ -36,7 +37,7 @@ class Unread(NamedTuple):
     why: str
 
 
-def parse(body: bytes, content_type: str) -> tuple[list[dict[str, Any]], list[BadRow], int]:
+def parse(body: bytes, content_type: str, now: datetime) -> tuple[list[dict[str, Any]], list[BadRow], int]:
     """Good rows as JSON values, the first bad ones, and how many were bad. Raises ``Unreadable``."""
     try:
         text = body.decode("utf-8-sig")
@@ -51,7 +52,7 @@ def parse(body: bytes, content_type: str) -> tuple[list[dict[str, Any]], list[Ba
             if isinstance(value, Unread):
                 raise ValueError(value.why)  # noqa: TRY004  # told like any other bad row
             member = ImportMember.model_validate(value)
-            _check(member)
+            _check(member, now)
             good.append(member.model_dump(mode="json"))
         except ValueError as error:
             rejected += 1
@@ -107,12 +108,10 @@ def _from_csv(row: dict[str, str | None]) -> Any:
     return member
 
 
-def _check(member: ImportMember) -> None:
+def _check(member: ImportMember, now: datetime) -> None:
     for place, lot in enumerate(member.lots):
-        for name in ("earned_at", "available_at", "expires_at"):
-            value: datetime | None = getattr(lot, name)
-            if value is not None and value.tzinfo is None:
-                raise ValueError(f"lots/{place}/{name} needs an offset, for example 2026-01-31T00:00:00Z")
+        if is_in_the_future(lot.earned_at, now):
+            raise ValueError(f"lots/{place}/earned_at: is more than 10 minutes in the future")
         if lot.earned is not None and lot.earned < lot.points:
             raise ValueError(f"lots/{place}/earned must be at least points")
 

@@ -7,6 +7,7 @@ from comeback_kit.db import Connection
 from loyalty import member_view, orders, rewards
 from loyalty.errors import OrderUnknown
 from loyalty.program_store import ShopCache
+from loyalty.schemas.members import MemberAnswer
 from loyalty.schemas.orders import PostPurchaseAnswer
 
 _LOT: Final = """
@@ -37,13 +38,18 @@ async def read(
         points_pending=lot["remaining"] if lot is not None and not active else 0,
         balance=member.balance,
         tier=member.tier.model_dump(mode="json") if member.tier is not None and member.tier.id is not None else None,
-        next_reward=await next_reward(tx, shop_id, member.balance, now),
+        next_reward=await next_reward(tx, shop_id, member, now),
     )
 
 
-async def next_reward(tx: Connection, shop_id: str, balance: int, now: datetime) -> dict[str, Any] | None:
-    """The cheapest open reward that the balance does not reach yet; else the dearest that it does."""
-    found = [one for one in await rewards.open_ones(tx, shop_id, now) if one.body.points > 0]
+async def next_reward(tx: Connection, shop_id: str, member: MemberAnswer, now: datetime) -> dict[str, Any] | None:
+    """The cheapest reward open to the member's tier that the balance does not reach yet; else the dearest it does."""
+    balance, tier = member.balance, None if member.tier is None else member.tier.id
+    found = [
+        one
+        for one in await rewards.open_ones(tx, shop_id, now)
+        if one.body.points > 0 and (not one.body.tiers or tier in one.body.tiers)
+    ]
     if not found:
         return None
     one = next((one for one in found if one.body.points > balance), found[-1])

@@ -49,7 +49,7 @@ async def import_members(request: Request, tx: Tx, caller: Caller, now: Now, cac
         raise TooLarge(f"an import has at most {MOST_BYTES} bytes; send it in parts")
     await load_one(tx, cache, caller.shop_id)
     try:
-        good, bad, rejected = import_rows.parse(body, request.headers.get("content-type", ""))
+        good, bad, rejected = import_rows.parse(body, request.headers.get("content-type", ""), now)
     except import_rows.Unreadable as error:
         raise Unprocessable(errors=[FieldError("", str(error))]) from error
     job = Job(caller.shop_id, RANDOM.new_id("job"), "member_import", {}, now, now)

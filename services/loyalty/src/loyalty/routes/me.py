@@ -43,7 +43,7 @@ async def me(
     answer = MeAnswer(
         **mine.model_dump(),
         points_name=shop.current.document.points_name.model_dump(),
-        next_reward=await thank_you.next_reward(tx, caller.shop_id, mine.balance, now),
+        next_reward=await thank_you.next_reward(tx, caller.shop_id, mine, now),
     )
     return tagged(answer, if_none_match)
 

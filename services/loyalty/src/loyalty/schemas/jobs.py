@@ -1,16 +1,25 @@
 """Work in the background, previews of programs, and imports."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from comeback_contracts.instants import Instant
 from comeback_kit.bodies import MAX_SAFE_INTEGER
 from comeback_kit.http import Answer, Body, IdText
 from loyalty.program.document import Program
 from loyalty.program.fields import Integer
 
 Count = Annotated[Integer, Field(ge=0, le=MAX_SAFE_INTEGER)]
+
+
+def _check_day(value: str) -> str:
+    date.fromisoformat(value)
+    return value
+
+
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_check_day)]
 
 
 class ProgramPreviewBody(Body):
@@ -83,9 +92,9 @@ class ImportLot(Body):
     lot_id: IdText | None = None
     points: Count
     earned: Count | None = None
-    earned_at: datetime
-    available_at: datetime | None = None
-    expires_at: datetime | None = None
+    earned_at: Instant
+    available_at: Instant | None = None
+    expires_at: Instant | None = None
 
 
 class ImportMember(Body):
@@ -94,8 +103,8 @@ class ImportMember(Body):
     customer_id: IdText
     lots: tuple[ImportLot, ...] = Field(default=(), max_length=10_000)
     tags: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] | None = Field(default=None, max_length=250)
-    birthday: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
-    joined: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    birthday: Day | None = None
+    joined: Day | None = None
 
 
 class BadRow(Answer):
