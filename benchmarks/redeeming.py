@@ -35,6 +35,7 @@ create table bare_entries (id bigint generated always as identity primary key, a
 insert into bare_accounts select n, 1000000 from generate_series(1, 300) n"""
 
 Work = Callable[[], Awaitable[None]]
+Connect = Callable[[], contextlib.AbstractAsyncContextManager[list[Work]]]
 
 
 class _Redemption(msgspec.Struct):
@@ -52,7 +53,8 @@ async def measure(
         for _ in range(turns):
             rates["bare"].append(await _rate([bare] * CLIENTS, seconds))
             rates["inside"].append(await _rate([inside] * CLIENTS, seconds))
-            rates["outside"].append(await _rate(outside, seconds))
+            async with outside() as clients:
+                rates["outside"].append(await _rate(clients, seconds))
     note = f"{CLIENTS} at once; the bare one (update, insert) {statistics.median(rates['bare']):,.0f}/s"
     return [
         _result("redemption_hold_confirm", rates, "inside", f"the two use cases in process; {note}"),
@@ -125,7 +127,7 @@ async def _in_process(url: str, service: Runtime, turn: Iterator[str]) -> AsyncI
 
 
 @contextlib.asynccontextmanager
-async def _over_http(path: Path, url: str, turn: Iterator[str]) -> AsyncIterator[list[Work]]:
+async def _over_http(path: Path, url: str, turn: Iterator[str]) -> AsyncIterator[Connect]:
     """The service in a process of its own, a keep-alive connection a client, called as the gateway calls it."""
     keys = generate_key_pair()
     environment = {
@@ -137,32 +139,44 @@ async def _over_http(path: Path, url: str, turn: Iterator[str]) -> AsyncIterator
         "LOYALTY_INTERNAL_PUBLIC_KEY": keys.public,
     }
     minter, caller = Minter(keys.private), Principal(SHOP, "bench", "key", frozenset({"loyalty:write"}))
-    hold = msgspec.json.encode({"reward_id": FIRST_REWARD})
 
     async with running(path, "redeeming", "loyalty", "serve", environment=environment) as process:
 
-        async def client() -> Work:
-            reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
+        @contextlib.asynccontextmanager
+        async def connect() -> AsyncIterator[list[Work]]:
+            # Anew every turn: the service closes what is idle for five seconds.
+            streams = [await asyncio.open_connection("127.0.0.1", process.port) for _ in range(CLIENTS)]
+            try:
+                yield [_client(*stream, f"Bearer {minter.token(caller)}", turn) for stream in streams]
+            finally:
+                for _, writer in streams:
+                    writer.close()
 
-            async def ask(target: str, body: bytes, wanted: int) -> bytes:
-                writer.write(post(target, body, authorization=f"Bearer {minter.token(caller)}"))
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-                answer = await reader.readexactly(length)
-                if int(head[9:12]) != wanted:
-                    raise RuntimeError(f"{target} answered {head[9:12]!r}: {answer!r}")
-                return answer
+        async with connect() as clients:
+            await _warm(clients)
+        yield connect
 
-            async def work() -> None:
-                held = await ask(f"/v1/loyalty/members/{next(turn)}/redemptions", hold, 201)
-                one = msgspec.json.decode(held, type=_Redemption)
-                await ask(f"/v1/loyalty/redemptions/{one.redemption_id}/confirm", b"", 200)
 
-            return work
+def _client(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, authorization: str, turn: Iterator[str]
+) -> Work:
+    hold = msgspec.json.encode({"reward_id": FIRST_REWARD})
 
-        clients = [await client() for _ in range(CLIENTS)]
-        await _warm(clients)
-        yield clients
+    async def ask(target: str, body: bytes, wanted: int) -> bytes:
+        writer.write(post(target, body, authorization=authorization))
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        answer = await reader.readexactly(length)
+        if int(head[9:12]) != wanted:
+            raise RuntimeError(f"{target} answered {head[9:12]!r}: {answer!r}")
+        return answer
+
+    async def work() -> None:
+        held = await ask(f"/v1/loyalty/members/{next(turn)}/redemptions", hold, 201)
+        one = msgspec.json.decode(held, type=_Redemption)
+        await ask(f"/v1/loyalty/redemptions/{one.redemption_id}/confirm", b"", 200)
+
+    return work
 
 
 async def _admin(url: str, statement: str) -> None:
