@@ -114,6 +114,10 @@ async def test_a_taken_port_is_a_clear_error(fresh: ComebackProcess) -> None:
         ("COMEBACK_SHOP_TIME_ZONE", "Mars/Olympus"),
         ("COMEBACK_PORT", "http"),
         ("COMEBACK_LOG_URL", "redis://localhost"),
+        ("COMEBACK_LOG_URL", "kafka://"),
+        ("COMEBACK_LOG_URL", "kafka://localhost:port"),
+        ("COMEBACK_SMTP_URL", "http://localhost:25"),
+        ("COMEBACK_SMTP_URL", "smtp://localhost:port"),
         ("COMEBACK_DATABASE_URL", "mysql://localhost"),
     ],
 )
@@ -123,6 +127,22 @@ async def test_a_mistake_in_the_environment_is_named_before_anything_starts(
     said = await asyncio.to_thread(_fails, fresh, **{name: value})
     assert name in said
     assert not fresh.data_dir.exists()
+
+
+async def test_a_data_folder_that_cannot_be_one_is_named(fresh: ComebackProcess) -> None:
+    fresh.data_dir = fresh.folder / "file" / "data"
+    (fresh.folder / "file").write_text("")
+    said = await asyncio.to_thread(_fails, fresh)
+    assert "COMEBACK_DATA_DIR" in said
+    assert "PostgreSQL" not in said
+
+
+async def test_keys_lost_while_their_databases_are_kept_are_a_clear_error(fresh: ComebackProcess) -> None:
+    await asyncio.to_thread(fresh.start)
+    assert await asyncio.to_thread(fresh.terminate) == 0
+    (fresh.data_dir / "keys.json").unlink()
+    said = await asyncio.to_thread(_fails, fresh)
+    assert "keys.json" in said
 
 
 async def test_a_postgresql_left_by_kill_is_adopted(fresh: ComebackProcess, new_id: str) -> None:

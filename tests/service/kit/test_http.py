@@ -95,7 +95,18 @@ async def test_an_altered_token_is_401(tiny: ServiceUnderTest) -> None:
         (rb'{"note_id": "n", "text": "a\ud800b"}', 422, "/text"),
         (b'{"note_id": "n", "text": ' + b"[" * 500 + b"]" * 500 + b"}", 422, "/text"),
     ],
-    ids=["broken", "nan", "not-an-object", "missing", "unknown", "wrong-type", "beyond-2^53", "nul", "surrogate", "deep"],
+    ids=[
+        "broken",
+        "nan",
+        "not-an-object",
+        "missing",
+        "unknown",
+        "wrong-type",
+        "beyond-2^53",
+        "nul",
+        "surrogate",
+        "deep",
+    ],
 )
 async def test_bad_bodies_are_named(tiny: ServiceUnderTest, content: bytes, status: int, pointer: str | None) -> None:
     async with tiny.client() as client:

@@ -35,7 +35,18 @@ def test_without_tls_a_login_is_sasl_plaintext() -> None:
     assert KafkaSettings.from_url("kafka://u:p@one:9092").client()["security_protocol"] == "SASL_PLAINTEXT"
 
 
-@pytest.mark.parametrize("url", ["http://one:9092", "kafka://", "kafka:///x", "kafka://one:9092?replicas=3"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://one:9092",
+        "kafka://",
+        "kafka:///x",
+        "kafka://one:9092?replicas=3",
+        "kafka://:9092",
+        "kafka://one:port",
+        "kafka://one:9092,",
+    ],
+)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="log's address"):
         KafkaSettings.from_url(url)

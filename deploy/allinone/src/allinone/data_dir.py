@@ -19,6 +19,10 @@ class AlreadyRunning(RuntimeError):
     """Another Comeback uses this folder."""
 
 
+class NoFolder(RuntimeError):
+    """The data folder cannot be made, read or written."""
+
+
 class Keys(msgspec.Struct, frozen=True):
     """What is made once and kept: the internal signing key, the master key, the first shop's key and secrets."""
 
@@ -46,9 +50,14 @@ class DataDir:
         return self.path / "mails"
 
     def acquire(self) -> None:
-        """Make and lock the folder, and write ``comeback.pid``. Raises ``AlreadyRunning``."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = (self.path / "comeback.lock").open("a+")
+        """Make and lock the folder, and write ``comeback.pid``. Raises ``AlreadyRunning`` and ``NoFolder``."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / "comeback.lock").open("a+")
+        except OSError as error:
+            raise NoFolder(
+                f"{self.path} cannot be the data folder ({error.strerror}); set COMEBACK_DATA_DIR to another one"
+            ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

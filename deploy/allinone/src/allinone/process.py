@@ -10,7 +10,7 @@ import asyncpg
 from fastapi import FastAPI
 
 from allinone import banner, databases, server
-from allinone.data_dir import AlreadyRunning, DataDir, Keys
+from allinone.data_dir import AlreadyRunning, DataDir, Keys, NoFolder
 from allinone.settings import Settings
 from comeback_kit import migrate
 from comeback_kit.collector import settle_in
@@ -48,7 +48,7 @@ async def comeback(settings: Settings) -> AsyncIterator[tuple[FastAPI, Keys]]:
             keys = data_dir.keys(settings)
             url = await stack.enter_async_context(databases.server(settings, data_dir))
             urls = await databases.prepare(url)
-        except (AlreadyRunning, migrate.CannotPrepare, databases.ServerTooOld) as error:
+        except (AlreadyRunning, NoFolder, migrate.CannotPrepare, databases.ServerTooOld) as error:
             raise StartFailed(str(error)) from error
         except (asyncpg.PostgresError, OSError) as error:
             raise StartFailed(f"PostgreSQL does not answer ({error})") from error
@@ -68,13 +68,21 @@ async def _start(
 ) -> FastAPI:
     from allinone import services  # noqa: PLC0415  # imports every service: late, so that a mistake in the environment shows at once
     from allinone.first_shop import ensure_first_shop  # noqa: PLC0415
+    from gateway.errors import KeyTaken, WrongMasterKey  # noqa: PLC0415
 
     apps = services.build(settings, data_dir, keys, urls, log)
-    async with contextlib.AsyncExitStack() as starting:
-        # All at once: each waits for its own database and log.
-        for app in apps.services.values():
-            await starting.enter_async_context(app.router.lifespan_context(app))
-        await starting.enter_async_context(apps.gateway.router.lifespan_context(apps.gateway))
-        stack.push_async_exit(starting.pop_all())
-    await ensure_first_shop(apps.gateway, settings, keys)
+    try:
+        async with contextlib.AsyncExitStack() as starting:
+            # All at once: each waits for its own database and log.
+            for app in apps.services.values():
+                await starting.enter_async_context(app.router.lifespan_context(app))
+            await starting.enter_async_context(apps.gateway.router.lifespan_context(apps.gateway))
+            stack.push_async_exit(starting.pop_all())
+        await ensure_first_shop(apps.gateway, settings, keys)
+    except WrongMasterKey as error:
+        raise StartFailed(
+            f"these databases belong to another data folder than {data_dir.path}: its keys.json is not at hand"
+        ) from error
+    except KeyTaken as error:
+        raise StartFailed(f"COMEBACK_SHOP_KEY: {error}") from error
     return apps.gateway

@@ -9,7 +9,9 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from comeback_contracts.money import exponent
+from comeback_kit.log.kafka_settings import KafkaSettings
 from comeback_kit.settings import DatabaseUrl, PublicUrl
+from notifications.smtp_url import parse_smtp_url
 
 SHOP_KEY = re.compile(r"cbk_[a-z0-9]{4,32}_[A-Za-z0-9]{24,128}\Z")
 
@@ -42,6 +44,12 @@ def _zone(value: str) -> str:
 def _kafka(value: str) -> str:
     if not value.startswith("kafka://"):
         raise ValueError("must be kafka://host:port[,host:port]; without it the log is a PostgreSQL table")
+    KafkaSettings.from_url(value)
+    return value
+
+
+def _smtp(value: str) -> str:
+    parse_smtp_url(value)
     return value
 
 
@@ -56,7 +64,7 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl | None = None
     log_url: Annotated[str, AfterValidator(_kafka)] | None = None
     public_url: PublicUrl | None = None
-    smtp_url: str | None = None
+    smtp_url: Annotated[str, AfterValidator(_smtp)] | None = None
     shop_id: str = Field(default="demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
     shop_key: Annotated[str, AfterValidator(_shop_key)] | None = None
     customer_secret: Annotated[str, AfterValidator(_secret)] | None = None

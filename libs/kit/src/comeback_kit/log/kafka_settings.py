@@ -4,6 +4,7 @@
 The namespace is put before every topic and group name: several deployments may share a cluster.
 """
 
+import re
 import ssl
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 _KNOWN = frozenset({"tls", "ca", "mechanism", "replication"})
+_SERVER = re.compile(r"(?:[^:,\s\[\]]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class KafkaSettings(msgspec.Struct, frozen=True):
@@ -32,7 +34,7 @@ class KafkaSettings(msgspec.Struct, frozen=True):
         login, _, servers = parts.netloc.rpartition("@")
         user, _, password = login.partition(":")
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        if parts.scheme != "kafka" or not servers:
+        if parts.scheme != "kafka" or not all(_SERVER.fullmatch(one) for one in servers.split(",")):
             raise ValueError("the log's address must be kafka://host:port[,host:port]")
         if unknown := options.keys() - _KNOWN:
             raise ValueError(f"unknown options in the log's address: {', '.join(sorted(unknown))}")
