@@ -110,3 +110,20 @@ async def test_a_row_with_an_impossible_date_is_left_out(shop: World, row: dict[
     found = await import_members(shop, json.dumps({"customer_id": "c1", **row}))
     assert (found["accepted"], found["rejected"]) == (0, 1)
     assert where in found["bad_rows"][0]["detail"]
+
+
+async def test_my_rewards_come_page_by_page_cheapest_first(shop: World) -> None:
+    for number, points in enumerate((30, 10, 10, 20)):
+        body = {"kind": "partner", "name": "x", "points": points, "reward_id": f"r{number}"}
+        await shop.post("rewards", body, status=201)
+    me = shop.service.customer("c1")
+    seen: list[str] = []
+    page = await shop.get("me/rewards", client=me, limit=2)
+    while True:
+        seen += [one["reward_id"] for one in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        page = await shop.get("me/rewards", client=me, limit=2, cursor=page["next_cursor"])
+    assert seen == ["r1", "r2", "r3", "r0", "amount-off-100"]
+    await shop.get("me/rewards", client=me, limit=0, status=422)
+    await shop.get("me/rewards", client=me, cursor="abc", status=422)

@@ -22,6 +22,14 @@ def number(cursor: str | None) -> int | None:
     return None if cursor is None else _number(decode_cursor(cursor, 1)[0])
 
 
+def price_and_id(cursor: str | None) -> tuple[int, str]:
+    """The keys of a list by price and id, cheapest first; what comes before all of them for the first page."""
+    if cursor is None:
+        return -1, ""
+    price, after = decode_cursor(cursor, 2)
+    return _number(price), _text(after)
+
+
 def transaction(cursor: str | None, balance: int) -> tuple[datetime | None, str | None, int | None, int]:
     """The keys of a member's transactions, and the balance before the first of the page."""
     if cursor is None:

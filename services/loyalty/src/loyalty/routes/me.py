@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 from comeback_kit.http import Answer, Caller, CustomerId, Now, TransactionRoute, Tx
-from comeback_kit.paging import Cursor, Limit, Page
-from loyalty import history, member_view, redemption_list, rewards, thank_you, ways
+from comeback_kit.paging import Cursor, Limit, Page, encode_cursor
+from loyalty import cursors, history, member_view, redemption_list, rewards, thank_you, ways
 from loyalty.desk import Desk
 from loyalty.errors import MemberUnknown
 from loyalty.program_store import load_one
@@ -63,17 +63,22 @@ async def transactions(
 
 
 @router.get("/rewards", summary="What I can take")
-async def my_rewards(customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, cache: Cache) -> Page[RewardAnswer]:
+async def my_rewards(
+    customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, cache: Cache, limit: Limit = 20, cursor: Cursor = None
+) -> Page[RewardAnswer]:
     """Open rewards for my tier, cheapest first, with what is missing to each."""
+    before = cursors.price_and_id(cursor)
     found = await member_view.read(tx, cache, caller.shop_id, customer_id, now)
     balance = 0 if found is None else found.balance
     tier = None if found is None or found.tier is None else found.tier.id
     items = [
         one.answer(affordable=one.body.points <= balance, points_missing=max(0, one.body.points - balance))
         for one in await rewards.open_ones(tx, caller.shop_id, now)
-        if not one.body.tiers or tier in one.body.tiers
+        if (one.body.points, one.reward_id) > before and (not one.body.tiers or tier in one.body.tiers)
     ]
-    return Page(items=items, next_cursor=None)
+    more = len(items) > limit
+    after = encode_cursor(items[limit - 1].points, items[limit - 1].reward_id) if more else None
+    return Page(items=items[:limit], next_cursor=after)
 
 
 @router.get("/redemptions", summary="My redemptions, newest first")
