@@ -1,7 +1,7 @@
 """People: tags for rules, guests that join accounts, erasure, activities, birthdays."""
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -247,3 +247,19 @@ async def test_an_erasure_drops_the_kept_answers_of_that_person_alone(shop: Worl
     assert (gone.status_code, named.status_code) == (404, 404)
     assert (kept.status_code, kept.headers.get("Idempotency-Replay")) == (201, "true")
     assert await shop.balance("c12") == 4
+
+
+@pytest.mark.parametrize("name", ["guest", "account"])
+async def test_an_erasure_under_any_name_of_a_merged_person_forgets_the_person(shop: World, name: str) -> None:
+    for member in ("guest", "account"):
+        await shop.adjust(10, member)
+    await shop.take(
+        event("customer.merged", {"from": "guest", "into": "account", "at": instant(shop.now)}, at=shop.now)
+    )
+    await shop.take(event("customer.erased", {"customer_id": name, "at": instant(shop.now)}, at=shop.now))
+    for member in ("guest", "account"):
+        await shop.get(f"members/{member}", status=404)
+        late = {"customer_id": member, "birthday": "1990-03-11", "updated_at": instant(shop.now - timedelta(days=1))}
+        await shop.take(event("customer.updated", late, at=shop.now))
+        await shop.get(f"members/{member}", status=404)
+    assert (await shop.get("reports/liability"))["points"] == 20

@@ -8,25 +8,38 @@ from comeback_kit import idempotency
 from comeback_kit.db import Connection
 from loyalty import members
 
-_TOMBSTONE: Final = """
-insert into tombstones as t (shop_id, customer_hash, erased_at) values ($1, $2, $3)
-on conflict (shop_id, customer_hash) do update set erased_at = greatest(t.erased_at, excluded.erased_at)
-returning erased_at"""
+_NAMES: Final = """
+with account as (
+  select coalesce(merged_into, customer_id) as name from members where shop_id = $1 and customer_id = $2
+)
+select name as customer_id from account
+union select m.customer_id from account a join members m on m.shop_id = $1 and m.merged_into = a.name
+order by customer_id"""
+_TOMBSTONES: Final = """
+insert into tombstones as t (shop_id, customer_hash, erased_at)
+select $1, hash, $3 from unnest($2::bytea[]) hash order by hash
+on conflict (shop_id, customer_hash) do update set erased_at = greatest(t.erased_at, excluded.erased_at)"""
 _MARK: Final = """
-update members set erased_at = $3, updated_at = $3
-where shop_id = $1 and (customer_id = $2 or merged_into = $2) and (erased_at is null or erased_at < $3)"""
+update members m set erased_at = $3, updated_at = $3 from unnest($2::text[]) u(customer_id)
+where m.shop_id = $1 and m.customer_id = u.customer_id and (m.erased_at is null or m.erased_at < $3)"""
+_FORGET: Final = """
+delete from profiles p using unnest($2::text[]) u(customer_id)
+where p.shop_id = $1 and p.customer_id = u.customer_id"""
 
 
 async def erase(tx: Connection, shop_id: str, customer_id: str, *, at: datetime) -> None:
-    """Forget a customer as of an instant; safe to repeat.
+    """Forget a customer under all their names as of an instant; safe to repeat.
 
-    A hash and the instant stay, so that no late or replayed update brings the person back.
+    An id that was merged stands for the account that it was merged into. A hash of each name and the instant stay, so
+    that no late or replayed update brings the person back.
     """
     await members.make(tx, [(shop_id, customer_id)], at)
-    erased_at = await tx.fetchval(_TOMBSTONE, shop_id, hash_of(shop_id, customer_id), at)
-    await tx.execute(_MARK, shop_id, customer_id, erased_at)
-    await tx.execute("delete from profiles where shop_id = $1 and customer_id = $2", shop_id, customer_id)
-    await idempotency.forget(tx, shop_id, customer_id)
+    names = [row["customer_id"] for row in await tx.fetch(_NAMES, shop_id, customer_id)]
+    await tx.execute(_TOMBSTONES, shop_id, [hash_of(shop_id, name) for name in names], at)
+    await tx.execute(_MARK, shop_id, names, at)
+    await tx.execute(_FORGET, shop_id, names)
+    for name in names:  # a handful: a person's guest ids and old accounts
+        await idempotency.forget(tx, shop_id, name)
 
 
 def hash_of(shop_id: str, customer_id: str) -> bytes:
