@@ -85,6 +85,20 @@ async def test_case_09_excluded_products_are_absent_and_the_list_is_filled_up(sh
     assert ids(await shop.basket(product_ids=["A", "B"], limit=2)) == ["C", "D"]
 
 
+@pytest.mark.parametrize("exclude", [["B", "C"], ["B,C"]])
+async def test_case_09_several_products_are_excluded_by_repeating_or_with_commas(
+    shop: Shop, exclude: list[str]
+) -> None:
+    await shop.base()
+    assert sources(await shop.get("products/A", exclude=exclude)) == [("D", "trending")]
+
+
+async def test_case_01_a_product_that_is_in_the_basket_twice_is_one(shop: Shop) -> None:
+    await shop.base()
+    once, twice = [await shop.basket(product_ids=basket) for basket in (["A"], ["A", "A"])]
+    assert once["items"] == twice["items"]
+
+
 async def test_case_10_owned_products_stay_unless_excluded(shop: Shop) -> None:
     await shop.base()
     assert "B" in ids(await shop.get("customers/c4"))

@@ -102,6 +102,19 @@ async def test_case_19_a_product_that_was_refunded_is_not_offered_until_bought_a
     assert "B" in ids(await shop.basket(product_ids=["A"], customer_id="c2"))
 
 
+async def test_case_19_a_refund_that_is_taken_back_leaves_no_grudge(working: Shop) -> None:
+    shop = working
+    await shop.base()
+    for seconds, amount in ((1, 1000), (2, 0)):
+        at = shop.later(seconds=seconds).isoformat()
+        lines = [{"line_id": "L2", "quantity": 1, "amount": amount}] if amount else []
+        refund = {"refund_id": "r1", "at": at, "lines": lines, "amount": amount}
+        await shop.orders({"order_id": "O2", "refunds": [refund], "updated_at": at}, type_="order.refunded")
+        await settled(shop)
+        found = ids(await shop.get("customers/c2", kind="buy_again"))
+        assert ("B" in found) is (amount == 0)
+
+
 async def test_a_cancelled_order_says_nothing_about_its_products(working: Shop) -> None:
     await working.base()
     at = working.later(minutes=1).isoformat()

@@ -84,6 +84,12 @@ class Reference:
             for p in {*found, *personal}
         }
 
+    def pace(self, own: Sequence[Purchase]) -> float:
+        if len(own) < 8:
+            return 90.0
+        span = (self.now - min(order.at for order in own)) / 86_400.0
+        return min(max(90.0 * ((span + 1) / len(own) / 4) ** 0.7, 30.0), 365.0)
+
     def next_basket(self, own: Sequence[Purchase]) -> dict[str, float]:
         pop14 = self.sums(lambda order: dec(self.now, order.at, 14))
         pop180 = self.sums(lambda order: dec(self.now, order.at, 180))
@@ -92,9 +98,10 @@ class Reference:
         median = statistics.median(rate.values())
         times = Counter((order.customer_id, p) for order in self.orders if order.customer_id for p in order.product_ids)
         values: dict[str, float] = defaultdict(float)
+        half_life = self.pace(own)
         for order in own:
             for product in order.product_ids:
-                values[product] += dec(self.now, order.at, 90) * len(order.product_ids) ** -0.15
+                values[product] += dec(self.now, order.at, half_life) * len(order.product_ids) ** -0.15
         for product in values:
             counts = [count for (_, name), count in times.items() if name == product]
             repeat = (sum(count >= 2 for count in counts) + 0.6) / (len(counts) + 2)

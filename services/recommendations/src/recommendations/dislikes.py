@@ -136,14 +136,16 @@ async def _store(tx: Connection, dislikes: Mapping[tuple[str, str, str], datetim
 
 
 async def _forgive(tx: Connection, since: Mapping[tuple[str, str, str], datetime], reason: str) -> None:
-    """Drop dislikes that are older than what was said or bought since."""
+    """Drop dislikes that are not newer than what was said or bought since: the order of a refund that was taken back
+    stands at the instant of the dislike itself.
+    """
     if since:
         await tx.execute(
             """delete from dislikes d
                using unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
                  as w(shop_id, customer_id, product_id, at)
                where d.shop_id = w.shop_id and d.customer_id = w.customer_id and d.product_id = w.product_id
-                 and d.reason = $5 and d.at < w.at""",
+                 and d.reason = $5 and d.at <= w.at""",
             [key[0] for key in since],
             [key[1] for key in since],
             [key[2] for key in since],

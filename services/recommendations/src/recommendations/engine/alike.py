@@ -47,7 +47,8 @@ def of_buyers(engine: ShopEngine, seeds: Ints, now: float) -> Buyers:
     own = [engine.customers.own(owner)[-ORDERS_EACH:] for owner in buyers]
     lines, lengths = engine.orders.lines(np.concatenate(own))
     buyer_of_order = np.repeat(np.arange(len(own)), [len(slots) for slots in own])
-    pairs = np.unique(np.repeat(buyer_of_order, lengths) * engine.size + lines)
+    pairs = np.sort(np.repeat(buyer_of_order, lengths) * engine.size + lines)
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # several times faster than np.unique, which hashes
     buyer, lines = np.divmod(pairs, engine.size)
     size = np.bincount(buyer, minlength=len(own))
     weights = decayed(np.array(list(buyers.values())), now, 180.0) / np.sqrt(np.maximum(size - 1, 1))

@@ -55,6 +55,7 @@ class Catalog:
         self._members: dict[tuple[str, str], set[int]] = {}
         self._codes = {name: _Codes() for name in ("product_type", "brand", "currency")}
         self._columns: dict[str, Column[np.int32]] = {name: Column(np.int32) for name in self._codes}
+        self._sorts, self._sort = _Codes(), Column(np.int32)
         self._price: Column[np.float64] = Column(np.float64, fill=-1.0)
         self._rating: Column[np.float64] = Column(np.float64, fill=-1.0)
         self._out: Column[np.int8] = Column(np.int8)
@@ -77,6 +78,7 @@ class Catalog:
         self._rating.data[row] = -1.0 if product.rating is None else product.rating
         for name, codes in self._codes.items():
             self._columns[name].data[row] = codes.of(getattr(product, name))
+        self._sort.data[row] = self._sorts.of(_sort_of(product))
         for key in _memberships(product):
             self._members.setdefault(key, set()).add(row)
         self.version += 1
@@ -107,6 +109,12 @@ class Catalog:
         """The number of each row's ``brand``, ``product_type`` or ``currency``; 0 where unknown."""
         return _padded(self._columns[trait].data[: self._columns[trait].size], self._engine.size)
 
+    def sorts(self) -> Ints:
+        """The number of each row's sort, its first category and product type taken together; 0 where neither is
+        known.
+        """
+        return _padded(self._sort.data[: self._sort.size], self._engine.size)
+
     def prices(self) -> Floats:
         """Prices in minor units by row, -1 where unknown."""
         return _padded(self._price.data[: self._price.size], self._engine.size, -1.0)
@@ -129,7 +137,8 @@ class Catalog:
         row = self._engine.product(product_id)
         start = self._price.size
         if start <= row:
-            columns: list[Column[Any]] = [*self._columns.values(), self._price, self._rating, self._out, self._gone]
+            columns: list[Column[Any]] = [*self._columns.values(), self._sort, self._price, self._rating]
+            columns += [self._out, self._gone]
             for column in columns:
                 column.extend(row + 1 - start)
         return row
@@ -140,11 +149,19 @@ class Catalog:
             self._members[key].discard(row)
         for column in self._columns.values():
             column.data[row] = UNKNOWN
+        self._sort.data[row] = UNKNOWN
         self._price.data[row] = self._rating.data[row] = -1.0
 
 
 def _memberships(product: Product) -> list[tuple[str, str]]:
     return [("category", name) for name in product.category_ids] + [("tag", name) for name in product.tags]
+
+
+def _sort_of(product: Product) -> str | None:
+    category = product.category_ids[0] if product.category_ids else None
+    if category is None and product.product_type is None:
+        return None
+    return f"{category or ''}\x00{product.product_type or ''}"
 
 
 def _padded(values: NDArray[Any], size: int, fill: float = 0) -> NDArray[Any]:

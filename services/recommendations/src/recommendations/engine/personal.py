@@ -6,10 +6,19 @@ import numpy as np
 
 from recommendations.engine.columns import AnyInts, Floats, Ints, tally
 from recommendations.engine.community import SHRINK, top_mean
+from recommendations.engine.decay import DAY
 from recommendations.engine.orders import decayed
 from recommendations.engine.shop import ShopEngine
 
 HISTORY_SEEDS = 60
+HALF_LIFE = 90.0  # days
+# A household that shops twice a week forgets sooner than one that shops monthly, in days: from so many own orders on,
+# which show a pace, the half-life is 90 days × (days between them ÷ 4)^.7.
+PACE_FROM = 8
+PACE_DAYS = 4.0
+PACE_POWER = 0.7
+PACE_RANGE = (30.0, 365.0)
+SORT_WEIGHT = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +73,41 @@ def own_share(own: Own, basket: Ints, basket_size: int) -> float:
     return (bought + 1) / (basket_size + 2)
 
 
-def next_basket(engine: ShopEngine, own: Own, now: float) -> tuple[AnyInts, Floats]:
-    """The own products by decayed count, by how often others buy them again, and by their season; largest = 1."""
-    weight = decayed(engine.orders.at.data[own.slots], now, 90.0) * own.lengths.astype(np.float64) ** -0.15
-    rows, values = _by_product(own, weight)
+def next_basket(engine: ShopEngine, own: Own, now: float, sorts: Ints | None = None) -> tuple[AnyInts, Floats]:
+    """The own products by decayed count, by how often others buy them again, and by their season; largest = 1.
+
+    Where ``sorts`` tells what sort each product row is of, the popular ones of the sorts that the customer buys gain up
+    to .15: somebody who buys a sort of yogurt every week may take another cup of it.
+    """
+    fresh = decayed(engine.orders.at.data[own.slots], now, pace(engine, own, now))
+    rows, which = np.unique(own.lines, return_inverse=True)
+    values = tally(which, np.repeat(fresh * own.lengths.astype(np.float64) ** -0.15, own.lengths), len(rows))
     buyers, again = engine.customers.buyers.data[rows], engine.customers.repeaters.data[rows]
     values = values * ((again + 0.6) / (buyers + 2.0)) ** 0.5 * season(engine, rows) ** 0.25
-    return rows, values / values.max(initial=1e-300)
+    values = values / values.max(initial=1e-300)
+    if sorts is None:
+        return rows, values
+    names, sort = np.unique(sorts[rows], return_inverse=True)
+    bought = tally(sort[which], np.repeat(fresh, own.lengths), len(names))
+    bought[names == 0] = 0.0  # products of no known sort have nothing in common
+    gain = np.sqrt(bought[sort]) * (engine.popularity(rows) + 1e-5) ** 0.7
+    return rows, values + SORT_WEIGHT * gain / gain.max(initial=1e-300)
+
+
+def pace(engine: ShopEngine, own: Own, now: float) -> float:
+    """The half-life, in days, of what a customer's own orders say of the next basket."""
+    count = len(own.slots)
+    if count < PACE_FROM:
+        return HALF_LIFE
+    span = max(now - float(engine.orders.at.data[own.slots].min()), 0.0) / DAY
+    days = HALF_LIFE * ((span + 1.0) / count / PACE_DAYS) ** PACE_POWER
+    return min(max(days, PACE_RANGE[0]), PACE_RANGE[1])
 
 
 def season(engine: ShopEngine, products: AnyInts) -> Floats:
     """How much more a product sells these two weeks than this half-year, against the median product; .05 to 20."""
-    rates, median = engine.seasons()
-    result: Floats = np.clip(rates[products] / median, 0.05, 20.0)
+    rates, median = engine.seasons(products)
+    result: Floats = np.clip(rates / median, 0.05, 20.0)
     return result
 
 

@@ -13,6 +13,7 @@ from recommendations.engine.purchase import Purchase
 from recommendations.engine.rings import RING, SLACK, Rings
 
 SHORTEST = 14.0  # days; the shortest half-life of a running sum
+SEASON_SAMPLE = 4096  # products that stand for all where a read needs a median
 
 
 class ShopEngine:
@@ -42,7 +43,6 @@ class ShopEngine:
         )
         self.order_scratch: Column[np.int64] = Column(np.int64)
         self.version = 0
-        self._seasons: tuple[int, Floats, float] | None = None
         self.newest_at: float | None = None
 
     def put(self, purchase: Purchase) -> bool:
@@ -110,15 +110,17 @@ class ShopEngine:
         result: Floats = self.recent14.data[rows] / most
         return result
 
-    def seasons(self) -> tuple[Floats, float]:
-        """Every product's share of the last two weeks against that of the half-year, and the median of those sold."""
-        if self._seasons is None or self._seasons[0] != self.version:
-            recent, long = self.recent14.data[: self.size], self.recent180.data[: self.size]
-            most14, most180 = (column.max(initial=0.0) or 1.0 for column in (recent, long))
-            rates = (recent / most14 + 1e-6) / (long / most180 + 1e-6)
-            sold = rates[self.count.data[: self.size] > 0]
-            self._seasons = (self.version, rates, float(np.median(sold)) if len(sold) else 1.0)
-        return self._seasons[1:]
+    def seasons(self, rows: AnyInts) -> tuple[Floats, float]:
+        """The share of the last two weeks against that of the half-year of these products, and the median of all that
+        are sold (of every n-th one in a large shop, as this is part of every read while orders stream in).
+        """
+        recent, long = self.recent14.data[: self.size], self.recent180.data[: self.size]
+        most14, most180 = (float(column.max(initial=0.0)) or 1.0 for column in (recent, long))
+        some = np.flatnonzero(self.count.data[: self.size : 1 + self.size // SEASON_SAMPLE] > 0)
+        some *= 1 + self.size // SEASON_SAMPLE
+        sold = (recent[some] / most14 + 1e-6) / (long[some] / most180 + 1e-6)
+        rates = (recent[rows] / most14 + 1e-6) / (long[rows] / most180 + 1e-6)
+        return rates, float(np.median(sold)) if len(sold) else 1.0
 
     @property
     def nbytes(self) -> int:

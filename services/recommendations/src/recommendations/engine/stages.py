@@ -36,7 +36,7 @@ class Stage:
 def _bought_together(engine: ShopEngine, question: Question, own: Own) -> Stage:
     """One product without a customer: the linear score. A basket: the overlap score, and the own orders beside it."""
     seeds = engine.known(question.seeds)
-    if len(question.seeds) == 1 and len(seeds) == 1 and not len(own.slots):
+    if len(set(question.seeds)) == 1 and len(seeds) == 1 and not len(own.slots):
         together = community.of_one(engine, int(seeds[0]), question.now)
     else:
         together = community.of_basket(engine, seeds, question.now, beta=0.5 if len(own.slots) else 0.4)
@@ -73,7 +73,9 @@ def _for_you(engine: ShopEngine, question: Question, own: Own) -> Stage:
 
 def _buy_again(engine: ShopEngine, question: Question, own: Own) -> Stage:
     """The next basket: own products only; what fills it up comes from the next stage."""
-    rows, scores = personal.next_basket(engine, own, question.now)
+    catalog = question.catalog
+    sorts = catalog.sorts() if catalog is not None and len(catalog) else None
+    rows, scores = personal.next_basket(engine, own, question.now, sorts)
     return Stage("buy_again", rows, scores + POPULAR_OWN * engine.popularity(rows), _own_reasons(engine, own))
 
 

@@ -1,5 +1,6 @@
 """What every read may be told in its query."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,9 +18,9 @@ class Options:
 
     placement: Annotated[PlacementId | None, Query(description="the placement whose settings hold")] = None
     limit: Annotated[int | None, Query(ge=1, le=50, description="most items to answer; 10 if not set")] = None
-    exclude: Annotated[list[IdText] | None, Query(max_length=500, description="products to leave out; repeatable")] = (
-        None
-    )
+    exclude: Annotated[
+        list[IdText] | None, Query(max_length=500, description="products to leave out; repeatable, or with commas")
+    ] = None
     exclude_owned: Annotated[bool | None, Query(description="leave out what the customer ever bought")] = None
     min_support: Annotated[
         int | None, Query(ge=1, le=1_000_000, description="least orders (buyers, for `also_bought`) that must say so")
@@ -35,12 +36,17 @@ class Options:
             kind=kind,
             placement_id=self.placement,
             limit=self.limit,
-            exclude=self.exclude or (),
+            exclude=_each(self.exclude or ()),
             exclude_owned=self.exclude_owned,
             min_support=self.min_support,
             backfill=self.backfill,
             **subject,
         )
+
+
+def _each(values: Sequence[str]) -> list[str]:
+    """The values, and the parts of those with commas; such an id is left out whole too."""
+    return [*values, *(part for value in values if "," in value for part in value.split(",") if part)]
 
 
 OptionsDep = Annotated[Options, Depends()]
