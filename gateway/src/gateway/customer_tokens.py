@@ -2,13 +2,14 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OctKey
+from joserfc.jwk import Key, KeySet, OctKey
 
 from comeback_kit.bodies import check_id
 
@@ -57,6 +58,7 @@ class Unverified:
 
     algorithm: str
     shop_id: str
+    key_id: str | None = None
 
 
 def peek(token: str) -> Unverified:
@@ -70,25 +72,39 @@ def peek(token: str) -> Unverified:
         audience = audience[0]
     if not isinstance(algorithm, str) or not isinstance(audience, str):
         raise InvalidCustomerToken("the JWT needs `alg`, and `aud` must be the shop's id")
-    return Unverified(algorithm, audience)
+    key_id = header.get("kid")
+    if not isinstance(key_id, str | None):
+        raise InvalidCustomerToken("the JWT's `kid` must be text")
+    return Unverified(algorithm, audience, key_id)
 
 
 def verify(token: str, seen: Unverified, keys: CustomerKeys, now: float) -> tuple[str, float]:
     """The customer id and the instant (seconds since 1970) the token runs out. Raises ``InvalidCustomerToken``."""
-    key: OctKey | KeySet | None = None
-    if seen.algorithm == "HS256":
-        key = keys.secret
-    elif seen.algorithm in _ASYMMETRIC:
-        key = keys.key_set
-    if key is None:
-        raise InvalidCustomerToken("the shop does not take tokens of this algorithm")
-    try:
-        claims = jwt.decode(token, key, algorithms=[seen.algorithm]).claims
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InvalidCustomerToken("the JWT's signature is not valid") from error
+    claims = _claims(token, seen, _candidates(seen, keys))
     if claims.get("aud") not in (seen.shop_id, [seen.shop_id]):
         raise InvalidCustomerToken("the JWT is for another shop")
     return _subject(claims), _check_times(claims, now)
+
+
+def _candidates(seen: Unverified, keys: CustomerKeys) -> Sequence[Key]:
+    """The shop's keys that may have signed: the one that the token names, and those without a name; or all."""
+    if seen.algorithm == "HS256" and keys.secret is not None:
+        return [keys.secret]
+    if seen.algorithm not in _ASYMMETRIC or keys.key_set is None:
+        raise InvalidCustomerToken("the shop does not take tokens of this algorithm")
+    # A key without a name was given its thumbprint for one.
+    return [
+        key for key in keys.key_set.keys if seen.key_id is None or key.kid == seen.key_id or key.kid == key.thumbprint()
+    ]
+
+
+def _claims(token: str, seen: Unverified, candidates: Sequence[Key]) -> dict[str, Any]:
+    for key in candidates:
+        try:
+            return jwt.decode(token, key, algorithms=[seen.algorithm]).claims
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            continue  # of another kind, or another's signature
+    raise InvalidCustomerToken("the JWT's signature is not valid")
 
 
 def _check_times(claims: dict[str, Any], now: float) -> float:

@@ -115,6 +115,24 @@ def test_a_shops_jwks_verifies_asymmetric_tokens_by_key_id(alg: str, key: Any, s
             subject(token(signer, alg, {"kid": kid}), keys)
 
 
+@pytest.mark.parametrize(("alg", "key"), [("RS256", RSA), ("ES256", EC), ("EdDSA", ED)])
+def test_a_token_needs_no_key_id_and_a_jwks_no_names(alg: str, key: Any) -> None:
+    others: list[Any] = [RSAKey.generate_key(2048), ECKey.generate_key("P-256"), OKPKey.generate_key("Ed25519")]
+    several: Any = KeySet([*others, RSA, EC, ED]).as_dict(private=False)
+    unnamed = {"keys": [{name: part for name, part in one.items() if name != "kid"} for one in several["keys"]]}
+    assert subject(token(key, alg), keys_from(None, several)) == "c-1"
+    assert subject(token(key, alg), keys_from(None, unnamed)) == "c-1"
+    assert subject(token(key, alg, {"kid": "today's"}), keys_from(None, unnamed)) == "c-1"
+    stranger = {
+        "RS256": RSAKey.generate_key(2048),
+        "ES256": ECKey.generate_key("P-256"),
+        "EdDSA": OKPKey.generate_key("Ed25519"),
+    }[alg]
+    for jwks in (several, unnamed):
+        with pytest.raises(InvalidCustomerToken):
+            subject(token(stranger, alg), keys_from(None, jwks))
+
+
 def test_another_secret_and_a_changed_payload_are_refused() -> None:
     with pytest.raises(InvalidCustomerToken):
         subject(token(OctKey.import_key(b"another secret of at least 32 bytes")))
