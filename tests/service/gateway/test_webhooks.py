@@ -202,6 +202,8 @@ async def test_customers_consents_and_redactions(gateway: Running) -> None:
 
     await post(gateway, "customers/create", sample("customers_create"), event_id="cc")
     await post(gateway, "customers_email_marketing_consent/update", sample("email_consent_update"), event_id="co")
+    silent = await post(gateway, "customers_marketing_consent/update", sample("sms_consent_update"), event_id="cs")
+    assert silent.json() == {"status": "ignored", "event_ids": [], "note": "it says nothing yet"}  # its state is null
     when = "2026-05-05T05:05:05.123456789Z"
     redact = sample("customers_redact")
     answer = await post(gateway, "customers/redact", redact, event_id="re", X_Shopify_Triggered_At=when)

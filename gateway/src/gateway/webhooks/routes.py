@@ -82,7 +82,8 @@ async def receive(request: Request, platform: str, shop_id: Id) -> Response:
 def _answer(topic: str, events: list[str]) -> Response:
     body: dict[str, Any] = {"status": "accepted" if events else "ignored", "event_ids": events}
     if not events:
-        body["note"] = IGNORED.get(topic, "this topic means nothing to Comeback")
+        silent = "it says nothing yet" if topic in KNOWN else "this topic means nothing to Comeback"
+        body["note"] = IGNORED.get(topic, silent)
     return Response(msgspec.json.encode(body), media_type="application/json")
 
 

@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import field_validator
-
+from comeback_contracts.instants import Instant
 from comeback_contracts.orders import Order
 from comeback_kit.http import Answer, Body, IdText
 
@@ -14,14 +13,7 @@ class EarnPreviewBody(Body):
 
     order: Order
     customer_id: IdText | None = None
-    at: datetime | None = None
-
-    @field_validator("at")
-    @classmethod
-    def _zoned(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError("needs an offset, for example 2026-11-27T18:00:00Z")
-        return value
+    at: Instant | None = None
 
 
 class RulePoints(Answer):
