@@ -138,3 +138,21 @@ async def test_preview_equals_what_is_posted(shop: World) -> None:
     await shop.order("1001", lines=[line("1", 2_590), line("2", 999)])
     assert await shop.balance() == shown["points"]
     assert (await shop.get("orders/1001/explanation"))["lines"] == shown["lines"]
+
+
+async def test_preview_of_a_posted_order_uses_what_was_fixed_for_it(shop: World) -> None:
+    await shop.program(rules=[{"id": "base"}, {"id": "first", "kind": "first_purchase", "points": 50}])
+    await shop.order("1", 10_000)
+    await shop.order("2", 1_000)
+    order = {
+        "order_id": "1",
+        "currency": "EUR",
+        "lines": [line("1", 10_000)],
+        "total": 10_000,
+        "placed_at": "2026-03-10T11:00:00Z",
+        "updated_at": "2026-03-10T11:00:00Z",
+    }
+    assert (await shop.post("earn/preview", {"order": order, "customer_id": "c1"}))["points"] == 150
+    assert (await shop.post("earn/preview", {"order": {**order, "order_id": "3"}, "customer_id": "c1"}))[
+        "points"
+    ] == 100

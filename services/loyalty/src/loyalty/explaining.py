@@ -96,11 +96,16 @@ async def preview(
     """What an order would earn, were it paid, fulfilled and delivered. Writes nothing."""
     shop = await load_one(tx, cache, shop_id)
     state = _as_state(order, at, now)
-    version = shop.version_at(placed_at(state))
-    program = shop.program(version)
     buyer = customer_id or (state.get("customer") or {}).get("customer_id")
-    facts = await _facts(tx, shop, version, buyer, state)
-    found = explain(program, state, fix(program, state, facts), assume_counts=True)
+    known = await peek_order(tx, shop_id, state["order_id"]) if at is None and buyer is not None else None
+    if known is not None and known.kept is not None and known.program_version and known.customer_id == buyer:
+        # It has counted for this member: later settlements use what was fixed then, so what comes next does too.
+        version, kept = known.program_version, known.kept
+    else:
+        version = shop.version_at(placed_at(state))
+        kept = fix(shop.program(version), state, await _facts(tx, shop, version, buyer, state))
+    program = shop.program(version)
+    found = explain(program, state, kept, assume_counts=True)
     earned = earned_at(program, state)
     available = available_at(program.pending, earned, delivered_at(state), program.zone)
     is_pending = available is None or available > max(now, earned)
