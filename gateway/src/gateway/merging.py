@@ -38,7 +38,7 @@ _PROBLEM: Final[Json] = {
 }
 _FAILURE: Final[Json] = {
     "description": "A problem: 400 not readable, 401 no valid credentials, 403 not allowed, 404 not here, "
-    "409 conflict, 413 too large, 422 bad fields, 429 too many, 503 try again.",
+    "409 conflict, 413 too large, 415 not JSON, 422 bad fields, 429 too many, 503 try again.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 _SCHEMES: Final[Json] = {
