@@ -204,6 +204,26 @@ async def test_birthdays_and_anniversaries_pay_once_a_year(shop: World) -> None:
     assert await shop.kinds("c1") == [("earned", 50), ("earned", 50)]
 
 
+async def test_an_occasion_of_today_that_is_learned_today_pays_at_once_and_once(shop: World) -> None:
+    await shop.order("1", 1_000)
+    rules = [
+        {"id": "birthday", "kind": "birthday", "points": 50, "when": {"customer_tags": ["vip"]}},
+        {"id": "joined", "kind": "anniversary", "points": 7},
+    ]
+    await shop.program(rules=rules)
+    shop.clock.now = shop.now + timedelta(seconds=2)
+    today = f"1990-{shop.now:%m-%d}"
+    joined = shop.now.replace(year=2024)
+    await shop.take(
+        customer(shop, "born", birthday=today, tags=["vip"]),
+        customer(shop, "tomorrow", birthday=f"1990-{shop.now + timedelta(days=1):%m-%d}", tags=["vip"]),
+        customer(shop, "joined", kind="customer.registered", at=joined),
+        customer(shop, "new", kind="customer.registered"),
+    )
+    await shop.take(customer(shop, "born", birthday=today, tags=["vip", "more"], at=shop.now + timedelta(seconds=1)))
+    assert [await shop.balance(name) for name in ("born", "tomorrow", "joined", "new")] == [50, 0, 7, 0]
+
+
 async def test_a_first_purchase_is_the_first_order_that_counts(shop: World) -> None:
     await shop.program(rules=[{"id": "first", "kind": "first_purchase", "points": 100}])
     await shop.order("0", 1_000, payment_state="pending")

@@ -13,7 +13,7 @@ from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
-from loyalty import erasing, members, merging, program_store
+from loyalty import erasing, members, merging, occasions, program_store, rewarding
 from loyalty.books import Key
 from loyalty.local_time import local_date
 from loyalty.program_store import ShopCache
@@ -32,6 +32,7 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json
 on conflict (shop_id, customer_id) do update set tags = excluded.tags, birthday = excluded.birthday,
   joined = excluded.joined, fields = excluded.fields"""
 
+_Row = tuple[str, str, str | None, str | None, str | None, Fields]
 _REVIVE: Final = """
 update members m set erased_at = null from unnest($1::text[], $2::text[]) u(shop_id, customer_id)
 where m.shop_id = u.shop_id and m.customer_id = u.customer_id"""
@@ -68,7 +69,20 @@ async def _update(tx: Connection, events: Sequence[Event], context: Context, cac
         if merged != kept[key][0]:
             changed[key] = merged
     shops = await program_store.load(tx, cache, {key[0] for key in changed})
-    await _write(tx, changed, {shop_id: shop.current.zone for shop_id, shop in shops.items()})
+    rows = _rows(changed, {shop_id: shop.current.zone for shop_id, shop in shops.items()})
+    deeds = [
+        deed
+        for shop_id, name, _, birthday, joined, _ in rows
+        if shop_id in shops
+        for deed in occasions.on_the_day(shops[shop_id], name, birthday, joined, context.now)
+    ]
+    if deeds:  # members are locked before their profiles are written
+        shops = await program_store.load(tx, cache, set(shops), settling=True)
+        await members.lock(tx, {deed.key for deed in deeds}, context.now, create=True)
+    if rows:
+        await tx.execute(_WRITE, *[list(column) for column in zip(*rows, strict=True)])
+    if deeds:
+        await rewarding.reward(tx, deeds, shops, context.now)
 
 
 async def _revive(tx: Connection, keys: Sequence[Key]) -> None:
@@ -105,8 +119,9 @@ def _after(fields: Fields, erased_at: datetime | None) -> Fields:
     return {name: said for name, said in fields.items() if parse_instant(said[1]) > erased_at}
 
 
-async def _write(tx: Connection, changed: Mapping[Key, Fields], zones: Mapping[str, ZoneInfo]) -> None:
-    rows = []
+def _rows(changed: Mapping[Key, Fields], zones: Mapping[str, ZoneInfo]) -> list[_Row]:
+    """Changed people as they are written: shop, id, tags, birthday, when they joined, fields."""
+    rows: list[_Row] = []
     for key, fields in sorted(changed.items()):
         now = values(fields)
         joined = now.get("registered")
@@ -120,8 +135,7 @@ async def _write(tx: Connection, changed: Mapping[Key, Fields], zones: Mapping[s
                 fields,
             )
         )
-    if rows:
-        await tx.execute(_WRITE, *[list(column) for column in zip(*rows, strict=True)])
+    return rows
 
 
 def _joined_text(tags: Iterable[str]) -> str | None:

@@ -64,6 +64,22 @@ async def _one(tx: Connection, shop: Shop, day: date, after: str, now: datetime)
     await timers.schedule(tx, [upcoming])
 
 
+def on_the_day(shop: Shop, customer_id: str, birthday: str | None, joined: str | None, now: datetime) -> list[Deed]:
+    """What has come round today for somebody of whom it is learned only now, after the day's timer has passed.
+
+    ``birthday`` and ``joined`` are ISO dates. Whoever was paid for this year already is not paid again.
+    """
+    kinds = {rule.kind for rule in shop.current.document.rules}
+    day = local_date(now, shop.current.zone)
+    days = _month_days(day)
+    deeds = []
+    if "birthday" in kinds and birthday is not None and birthday[-5:] in days:
+        deeds.append(_deed(shop.shop_id, customer_id, "birthday", day, now))
+    if "anniversary" in kinds and joined is not None and joined[-5:] in days and joined[:4] < f"{day.year:04d}":
+        deeds.append(_deed(shop.shop_id, customer_id, "anniversary", day, now))
+    return deeds
+
+
 def _deed(shop_id: str, customer_id: str, occasion: Occasion, day: date, at: datetime) -> Deed:
     return Deed(
         shop_id=shop_id,
