@@ -37,23 +37,24 @@ async def responses_page(
     if customer_id is not None:
         key = (shop_id, customer_id)
         customer_id = people.root(await people.read(tx, [key]), key)[1]
-    after_at, after_id = _after(cursor)
+    conditions = ["shop_id = $1"]
+    values: list[Any] = [shop_id]
+    # Only what is asked for stands in the query: a condition that might be null hides the indexes from kept plans.
+    for name, value in (("survey_id", survey_id), ("customer_id", customer_id), ("order_id", order_id)):
+        if value is not None:
+            values.append(value)
+            conditions.append(f"{name} = ${len(values)}")
+    if finished is not None:
+        conditions.append("finished" if finished else "not finished")
+    if cursor is not None:
+        values += _after(cursor)
+        conditions.append(f"(answered_at, response_id) < (${len(values) - 1}, ${len(values)})")
     rows = await tx.fetch(
-        """select response_id, survey_id, survey_version, customer_id, order_id, finished, metric, score,
-             answers || texts as answers, language, started_at, answered_at
-           from responses
-           where shop_id = $1 and ($2::text is null or survey_id = $2) and ($3::text is null or customer_id = $3)
-             and ($4::text is null or order_id = $4) and ($5::bool is null or finished = $5)
-             and ($6::timestamptz is null or (answered_at, response_id) < ($6, $7))
-           order by answered_at desc, response_id desc limit $8""",
-        shop_id,
-        survey_id,
-        customer_id,
-        order_id,
-        finished,
-        after_at,
-        after_id,
-        limit + 1,
+        f"""select response_id, survey_id, survey_version, customer_id, order_id, finished, metric, score,
+              answers || texts as answers, language, started_at, answered_at
+            from responses where {" and ".join(conditions)}
+            order by answered_at desc, response_id desc limit {limit + 1}""",
+        *values,
     )
     items = [ResponseItem(**dict(row.items())) for row in rows[:limit]]
     last = items[-1] if len(rows) > limit else None
@@ -61,9 +62,7 @@ async def responses_page(
     return Page(items=items, next_cursor=following)
 
 
-def _after(cursor: str | None) -> tuple[datetime | None, str | None]:
-    if cursor is None:
-        return None, None
+def _after(cursor: str) -> tuple[datetime, str]:
     at, response_id = decode_cursor(cursor, 2)
     try:
         return parse_instant(str(at)), str(response_id)

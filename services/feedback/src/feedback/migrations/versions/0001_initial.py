@@ -132,6 +132,8 @@ INDEXES = (
     "create index customers_into on customers (shop_id, into_id) where into_id is not null",
     "create unique index responses_invitation on responses (shop_id, invitation_id)",
     "create index responses_list on responses (shop_id, answered_at, response_id)",
+    # Those that somebody began and did not finish are few: else all are read to find them.
+    "create index responses_unfinished on responses (shop_id, answered_at, response_id) where not finished",
     "create index responses_survey on responses (shop_id, survey_id, answered_at, response_id)",
     "create index responses_customer on responses (shop_id, customer_id)",
     "create index responses_order on responses (shop_id, order_id)",

@@ -125,6 +125,8 @@ INDEXES = (
     "create unique index messages_key on messages (shop_id, order_id, customer_id, workflow, occasion)",
     "create index messages_customer on messages (shop_id, customer_id, id)",
     "create index messages_due on messages (next_at) where state = 'sending'",
+    # The mailbox's list of what was not sent: else a shop whose mails all left has every message read to find none.
+    "create index messages_unsent on messages (shop_id, id) where state not in ('sent', 'delivered', 'bounced')",
     "create index customers_into on customers (shop_id, into_id) where into_id is not null",
 )
 
