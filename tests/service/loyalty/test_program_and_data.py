@@ -70,6 +70,14 @@ async def test_a_preview_says_what_a_program_would_have_done_and_writes_nothing(
     await shop.post("program/preview", {"program": {"surprise": 1}}, status=422)
 
 
+async def test_a_wrong_name_and_a_wrong_list_are_pointed_at_in_the_words_of_json(shop: World) -> None:
+    answer = await shop.client.put("/v1/loyalty/program", json={"currency_rates": {"usd": "0.92"}, "rules": None})
+    assert answer.status_code == 422
+    found = {one["pointer"]: one["detail"] for one in answer.json()["errors"]}
+    assert found.keys() == {"/currency_rates/usd", "/rules"}
+    assert found["/rules"] == "Input should be a valid list"
+
+
 async def test_a_large_preview_runs_in_the_background(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loyalty.program_preview.SMALL", 2)
     monkeypatch.setattr("loyalty.program_preview._CHUNK", 2)

@@ -74,11 +74,15 @@ def pointer(location: Sequence[str | int]) -> str:
     parts = [str(part).replace("~", "~0").replace("/", "~1") for part in location]
     if parts and parts[0] == "body":
         parts = parts[1:]
+    if len(parts) > 1 and parts[-1] == "[key]":  # pydantic's sign that the name itself is wrong, not what it holds
+        parts = parts[:-1]
     return "".join(f"/{part}" for part in parts)
 
 
 def _say(item: Any) -> str:
     message = str(item.get("msg", "is not valid"))
+    if item.get("type") == "tuple_type":
+        return "Input should be a valid list"
     return message.removeprefix("Value error, ")
 
 
