@@ -52,9 +52,7 @@ async def _loop(runtime: Runtime) -> None:
     while True:
         bell.clear()
         try:
-            if time.monotonic() - pruned > PRUNE_SECONDS:
-                async with runtime.db.work() as tx:
-                    await journal.prune(tx, runtime.clock())
+            if time.monotonic() - pruned > PRUNE_SECONDS and not await _prune(runtime):
                 pruned = time.monotonic()
             if await follow_once(runtime):
                 continue
@@ -64,6 +62,12 @@ async def _loop(runtime: Runtime) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(IDLE_SECONDS):
                 await bell.wait()
+
+
+async def _prune(runtime: Runtime) -> bool:
+    """Some old answers between two pages of orders, which need not wait for all of them; whether there were any."""
+    async with runtime.db.work() as tx:
+        return await journal.prune(tx, runtime.clock())
 
 
 async def follow_once(runtime: Runtime) -> bool:

@@ -19,6 +19,24 @@ KEPT: Final = timedelta(days=60)
 EVERY_SECONDS: Final = 0.25
 MOST_WAITING: Final = 50_000  # with the database away, older ones are dropped: answers matter more than their record
 _BATCH: Final = 1000
+_PRUNED: Final = 500  # answers a transaction, so that none is long
+_MOST_INTERACTIONS: Final = 1000  # more than one answer can have
+
+# By the places of rows: joined with as many keys, PostgreSQL would rather read every interaction there is.
+_PRUNE: Final = f"""
+    with old as (
+      select ctid as place, shop_id, rec_id from answers where at < $1 order by at limit $2
+    ), gone as (
+      delete from answers where ctid = any(array(select place from old)) returning 1
+    ), theirs as (
+      delete from interactions where ctid = any(array(
+        select t.place from old cross join lateral (
+          select i.ctid as place from interactions i where i.shop_id = old.shop_id and i.rec_id = old.rec_id
+          limit {_MOST_INTERACTIONS}
+        ) t
+      ))
+    )
+    select count(*) from gone"""
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -108,7 +126,9 @@ async def _write(tx: Connection, batch: list[Given]) -> None:
     )
 
 
-async def prune(tx: Connection, now: datetime) -> None:
-    """Drop answers and what became of their items after 60 days; what was put down to them stays."""
-    await tx.execute("delete from answers where at < $1", now - KEPT)
-    await tx.execute("delete from interactions where at < $1", now - KEPT)
+async def prune(tx: Connection, now: datetime) -> bool:
+    """Drop some of the answers that are older than 60 days, with what became of their items; whether there were any.
+
+    What was put down to them stays.
+    """
+    return bool(await tx.fetchval(_PRUNE, now - KEPT, _PRUNED))

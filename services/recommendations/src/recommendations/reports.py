@@ -19,7 +19,7 @@ _TOTALS: Final = """
       from interactions i join given g on i.rec_id = g.rec_id where i.shop_id = $1 group by i.rec_id
     ), bought as (
       select t.rec_id, count(*) as items from attributions t join given g on t.rec_id = g.rec_id
-      where t.shop_id = $1 group by t.rec_id
+      where t.shop_id = $1 and t.answered_at >= $2 and t.answered_at < $3 group by t.rec_id
     )
     select g.placement_id, g.experiment_id, g.variant,
            count(*) as answers, sum(g.items)::bigint as items_offered,

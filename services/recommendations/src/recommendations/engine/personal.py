@@ -1,5 +1,6 @@
 """What the customer's own orders say."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,12 +35,6 @@ class Own:
         """Distinct products ever bought (of the orders read)."""
         return np.unique(self.lines)
 
-    def with_product(self, product: int) -> list[Ints]:
-        """The products of each own order that holds a product."""
-        ends = np.cumsum(self.lengths)
-        which = np.searchsorted(ends, np.flatnonzero(self.lines == product), side="right")
-        return [self.lines[ends[order] - self.lengths[order] : ends[order]] for order in which]
-
 
 def own_orders(engine: ShopEngine, customer_id: str | None, without: str | None = None) -> Own:
     """The customer's own orders; `without` is an order id left out, as the one that is being looked at."""
@@ -55,7 +50,7 @@ def for_basket(engine: ShopEngine, own: Own, basket: Ints, now: float) -> tuple[
     Answers the own products outside of the basket, and their scores over the mean of the 30 largest.
     """
     products, which_product = np.unique(own.lines, return_inverse=True)
-    inside = np.isin(products, basket)
+    inside = engine.marks(basket)[products]
     rare = np.zeros(len(products))
     shrink = engine.clock.shrink(now, 180.0)
     rare[inside] = ((engine.weight.data[products[inside]] * shrink + SHRINK) / SHRINK) ** -0.4
@@ -67,9 +62,9 @@ def for_basket(engine: ShopEngine, own: Own, basket: Ints, now: float) -> tuple[
     return products[~inside], values / (top_mean(values) or 1.0)
 
 
-def own_share(own: Own, basket: Ints, basket_size: int) -> float:
+def own_share(engine: ShopEngine, own: Own, basket: Ints, basket_size: int) -> float:
     """How much of the basket the customer already buys, smoothed: the larger, the more the own orders weigh."""
-    bought = int(np.isin(basket, own.lines).sum())
+    bought = int(np.count_nonzero(engine.marks(own.lines)[basket]))
     return (bought + 1) / (basket_size + 2)
 
 
@@ -100,7 +95,7 @@ def pace(engine: ShopEngine, own: Own, now: float) -> float:
     if count < PACE_FROM:
         return HALF_LIFE
     span = max(now - float(engine.orders.at.data[own.slots].min()), 0.0) / DAY
-    days = HALF_LIFE * ((span + 1.0) / count / PACE_DAYS) ** PACE_POWER
+    days = HALF_LIFE * math.pow((span + 1.0) / count / PACE_DAYS, PACE_POWER)
     return min(max(days, PACE_RANGE[0]), PACE_RANGE[1])
 
 

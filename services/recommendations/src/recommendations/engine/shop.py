@@ -42,7 +42,6 @@ class ShopEngine:
             *self.customers.columns,
         )
         self.order_scratch: Column[np.int64] = Column(np.int64)
-        self.version = 0
         self.newest_at: float | None = None
 
     def put(self, purchase: Purchase) -> bool:
@@ -56,7 +55,6 @@ class ShopEngine:
             return False
         if purchase.product_ids:
             self._put_in(purchase)
-        self.version += 1
         return True
 
     def remove(self, order_id: str) -> bool:
@@ -65,7 +63,6 @@ class ShopEngine:
         if slot is None:
             return False
         self._take_out(slot)
-        self.version += 1
         return True
 
     def forget(self, customer_id: str) -> int:
@@ -77,7 +74,6 @@ class ShopEngine:
         for slot in slots:
             self.customers.remove(owner, self.orders.products(slot), slot)
             self.orders.owner.data[slot] = NOBODY
-        self.version += 1
         return len(slots)
 
     def product(self, product_id: str) -> int:

@@ -44,7 +44,7 @@ def _bought_together(engine: ShopEngine, question: Question, own: Own) -> Stage:
     if not len(own.slots):
         return Stage("bought_together", rows, scores, _together_reasons(engine, together))
     products, mine = personal.for_basket(engine, own, seeds, question.now)
-    mine = mine * OWN_WEIGHT * personal.own_share(own, seeds, len(set(question.seeds))) ** OWN_POWER
+    mine = mine * OWN_WEIGHT * personal.own_share(engine, own, seeds, len(set(question.seeds))) ** OWN_POWER
     rows, scores = _added(rows, scores, products, mine)
     return Stage(
         "bought_together",
@@ -52,7 +52,7 @@ def _bought_together(engine: ShopEngine, question: Question, own: Own) -> Stage:
         scores + POPULAR_TIE * engine.popularity(rows),
         _together_reasons(engine, together),
         dict(zip(products.tolist(), mine.tolist(), strict=True)),
-        lambda row: evidence.explain_own(engine, own, seeds, row),
+        evidence.explain_own(engine, own, seeds),
     )
 
 
@@ -156,4 +156,5 @@ def _together_reasons(engine: ShopEngine, together: Together) -> Callable[[Seque
 
 def _own_reasons(engine: ShopEngine, own: Own) -> Callable[[Sequence[int]], Sequence[Reason]]:
     none = np.empty(0, dtype=np.int32)
-    return lambda rows: [evidence.explain_own(engine, own, none, row) for row in rows]
+    explain = evidence.explain_own(engine, own, none)
+    return lambda rows: [explain(row) for row in rows]

@@ -61,6 +61,8 @@ def _owned(question: Question, own: Own) -> Ints:
 
 def _pinned(engine: ShopEngine, question: Question, places: Places, out: Ints) -> list[Suggestion]:
     """Pins come first, whatever their score, but not what is at hand, excluded or not to be had."""
+    if not question.pins:
+        return []
     rows = engine.known(question.pins)
     if question.factors is not None:
         rows = rows[question.factors[rows] > 0.0]

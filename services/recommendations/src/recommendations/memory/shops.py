@@ -15,7 +15,8 @@ from recommendations.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-PAGE = 2000  # rows of one read
+PAGE = 2000  # rows of one read while a shop is loaded
+FOLLOWED = 500  # rows of one read after that: for more, PostgreSQL would rather read all of a shop's few thousand orders
 SLICE = 50  # changes applied before the loop may answer others
 _EAGER = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)  # pauses after a wake-up, which comes shortly before the commit
 _IN_USE_SECONDS = 30.0
@@ -97,7 +98,7 @@ class Shops:
                 return
             while not shop.loaded.is_set():
                 try:
-                    await self._catch_up([shop])
+                    await self._catch_up([shop], PAGE)
                 except Exception:
                     logger.exception("loading shop %s failed; trying again", shop.shop_id)
                     await asyncio.sleep(1.0)
@@ -113,7 +114,7 @@ class Shops:
                 if self._found is None:
                     await self._find()
                 ready = [shop for shop in self._shops.values() if shop.loaded.is_set()]
-                changed = await self._catch_up(ready) if ready else False
+                changed = await self._catch_up(ready, FOLLOWED) if ready else False
             except Exception:
                 logger.exception("following changes failed; trying again")
                 await asyncio.sleep(1.0)
@@ -135,13 +136,13 @@ class Shops:
                 self._load(shop_id)
         self._found = len(found)
 
-    async def _catch_up(self, shops: Iterable[ShopMemory]) -> bool:
+    async def _catch_up(self, shops: Iterable[ShopMemory], rows: int) -> bool:
         """Take every change that is committed by now; whether there was any."""
         changed, left = False, {shop.shop_id: shop for shop in shops}
         while left:
             at = self._runtime.clock()
             async with self._runtime.db.work() as tx:
-                pages = await feed.since(tx, {shop.shop_id: shop.seq for shop in left.values()}, PAGE)
+                pages = await feed.since(tx, {shop.shop_id: shop.seq for shop in left.values()}, rows)
             for shop_id, page in pages.items():
                 await _apply(left[shop_id], page)
                 changed = True
