@@ -16,7 +16,7 @@ from recommendations.settings import Settings
 logger = logging.getLogger(__name__)
 
 PAGE = 2000  # rows of one read while a shop is loaded
-FOLLOWED = 500  # rows of one read after that: for more, PostgreSQL would rather read all of a shop's few thousand orders
+FOLLOWED = 500  # rows of one read after that; for more, PostgreSQL rather reads every order of a small shop
 SLICE = 50  # changes applied before the loop may answer others
 _EAGER = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)  # pauses after a wake-up, which comes shortly before the commit
 _IN_USE_SECONDS = 30.0
