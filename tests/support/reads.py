@@ -39,16 +39,16 @@ class Reads:
     ) -> None:
         """Do something seven times (with its number); keep the tables of which once more than ``most`` rows were read.
 
-        ``but``: tables that may be read. The first and the last time are looked at: the planner knows the parameters, then it may not.
+        ``but``: tables that may be read. The first and the last time are looked at: the planner knows the parameters,
+        then it may not.
         """
         for number in range(TIMES):
             before = await self._counts() if number in (0, TIMES - 1) else {}
             await act(number)
             if number in (0, TIMES - 1):
                 after = await self._counts()
-                self._keep(
-                    name, {table: after[table] - before.get(table, 0) for table in after if table not in but}, most
-                )
+                read = {table: after[table] - before.get(table, 0) for table in after if table not in but}
+                self._keep(name, read, most)
 
     async def batch(self, name: str, act: Callable[[Any, int], Awaitable[Any]], *, most: int = FEW) -> None:
         """The same for what takes a transaction of the worker role: consumers and timers."""
