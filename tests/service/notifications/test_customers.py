@@ -53,6 +53,24 @@ async def test_merges_chain_and_circles_end(world: World) -> None:
     assert len(found) == 3
 
 
+async def test_many_become_one_at_the_same_moment_with_a_message_each_for_one_occasion(world: World) -> None:
+    names = ["a", "b", "c", "d"]
+    merges = [
+        entry("customer.merged", {"from": source, "into": into, "at": instant(ago())})
+        for source, into in (("a", "b"), ("b", "c"), ("c", "a"), ("d", "c"))
+    ]
+    consent = {"channel": "email", "purpose": "surveys", "state": "unsubscribed", "at": instant(ago(days=1))}
+    await world.tell(*[entry("customer.consent_changed", {"customer_id": name, **consent}) for name in names])
+    await world.tell(order(customer_id="a"), *[points(customer_id=name) for name in names if name != "c"])
+    await world.tell(*merges)
+    await world.tell(customer("d"))
+    assert await world.states(customer_id="a") == {
+        "order_confirmation": ("sent", None),
+        "points_earned": ("sent", None),
+    }
+    assert len(await world.messages(customer_id="a")) == 2
+
+
 async def test_two_messages_for_one_occasion_become_one_when_their_customers_do(world: World) -> None:
     await world.tell(customer("c1"), order(), points(customer_id="c1"), points(customer_id="guest:1"))
     assert len(await world.messages(order_id="1001")) == 3

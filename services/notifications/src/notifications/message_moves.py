@@ -22,6 +22,24 @@ _PAIRS: Final = """
 
 async def move(tx: Connection, moves: Mapping[CustomerKey, str]) -> None:
     """Move the messages of merged customers (their rows locked) to the accounts they became."""
+    for turn in _turns(moves):
+        await _move(tx, turn)
+
+
+def _turns(moves: Mapping[CustomerKey, str]) -> list[dict[CustomerKey, str]]:
+    """One customer into an account at a time: two of them may have a message each for the same occasion."""
+    turns: list[dict[CustomerKey, str]] = []
+    filled: dict[CustomerKey, int] = {}
+    for (shop_id, customer_id), into_id in sorted(moves.items()):
+        place = filled.get((shop_id, into_id), 0)
+        filled[shop_id, into_id] = place + 1
+        if place == len(turns):
+            turns.append({})
+        turns[place][shop_id, customer_id] = into_id
+    return turns
+
+
+async def _move(tx: Connection, moves: Mapping[CustomerKey, str]) -> None:
     columns = ([key[0] for key in moves], [key[1] for key in moves], list(moves.values()))
     pairs = await tx.fetch(_PAIRS, *columns)
     dropped = [
