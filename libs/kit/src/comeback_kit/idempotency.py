@@ -27,6 +27,12 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (shop_id, caller, target, key) do update set body_hash = excluded.body_hash, status = excluded.status,
   content_type = excluded.content_type, body = excluded.body, created_at = excluded.created_at
 where i.created_at < $10"""
+_PRUNE = """
+with gone as (
+  delete from idempotency
+  where ctid = any(array(select ctid from idempotency where created_at < $1 order by created_at limit $2)) returning 1
+)
+select count(*) from gone"""
 _FORGET = """
 delete from idempotency where shop_id = $1 and (
   caller = 'customer:' || $2
@@ -115,6 +121,6 @@ async def forget(tx: Connection, shop_id: str, customer_id: str) -> None:
     )
 
 
-async def prune(tx: Connection, now: datetime) -> None:
-    """Drop the answers that nobody may ask for any more."""
-    await tx.execute("delete from idempotency where created_at < $1", now - KEPT)
+async def prune(tx: Connection, now: datetime, most: int) -> int:
+    """Drop up to ``most`` answers that nobody may ask for any more; answer how many."""
+    return int(await tx.fetchval(_PRUNE, now - KEPT, most))

@@ -1,6 +1,7 @@
 """Claims of events: of those not seen before, a handler gets each once, in the transaction of its effect."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from comeback_kit.db import Connection
 from comeback_kit.events import Event
@@ -15,6 +16,15 @@ with given as (
   returning shop_id, source, event_id
 )
 select place from given left join claimed using (shop_id, source, event_id) where claimed.shop_id is null"""
+KEPT = timedelta(days=40)
+"""How long a claim stands: longer than any topic's retention, so that what is pruned cannot come again."""
+
+_PRUNE = """
+with gone as (
+  delete from inbox where ctid = any(array(select ctid from inbox where seen_at < $1 order by seen_at limit $2))
+  returning 1
+)
+select count(*) from gone"""
 
 
 def identity(event: Event) -> tuple[str, str, str]:
@@ -33,3 +43,8 @@ async def claim(tx: Connection, events: Sequence[Event]) -> list[Event]:
         return list(events)
     known = {keys[row["place"] - 1] for row in rows}
     return [event for event in events if identity(event) not in known]
+
+
+async def prune(tx: Connection, now: datetime, most: int) -> int:
+    """Drop up to ``most`` claims of events that cannot come again; answer how many."""
+    return int(await tx.fetchval(_PRUNE, now - KEPT, most))

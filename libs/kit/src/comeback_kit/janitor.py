@@ -4,17 +4,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import asyncpg
 
-from comeback_kit import idempotency
+from comeback_kit import idempotency, inbox
 from comeback_kit.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 600
-INBOX_KEPT = timedelta(days=40)  # longer than any topic's retention: what is pruned cannot come again
 _CHUNK = 10_000
 
 
@@ -42,14 +40,8 @@ async def _loop(runtime: Runtime) -> None:
 async def clean(runtime: Runtime) -> None:
     """One round, in chunks, so that no transaction is long."""
     now = runtime.clock()
-    async with runtime.db.work() as tx:
-        await idempotency.prune(tx, now)
-    removed = _CHUNK
-    while removed == _CHUNK:
-        async with runtime.db.work() as tx:
-            tag = await tx.execute(
-                """delete from inbox where ctid = any(array(select ctid from inbox where seen_at < $1 limit $2))""",
-                now - INBOX_KEPT,
-                _CHUNK,
-            )
-        removed = int(tag.split()[-1])
+    for prune in (idempotency.prune, inbox.prune):
+        removed = _CHUNK
+        while removed == _CHUNK:
+            async with runtime.db.work() as tx:
+                removed = await prune(tx, now, _CHUNK)

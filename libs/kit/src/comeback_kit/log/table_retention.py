@@ -13,14 +13,19 @@ _LOCK: Final = 7_261_503_003
 _PAGE: Final = 5_000
 _PARTITIONS: Final = """
 select p.id, p.next_offset, t.retention_seconds, t.compacted from log_partitions p join log_topics t using (topic)"""
-# Looks at no more than a page from the head: records lie there by age.
+# Records lie by age. Where the first one is young it looks no further, else at no more than a page from the head; and
+# deletes by place, since joined with as many offsets PostgreSQL would rather read the whole partition.
 _EXPIRE: Final = """
-with head as (
-  select record_offset, appended_at from log_records where partition_id = $1 order by record_offset limit $3
+with oldest as (
+  select appended_at from log_records where partition_id = $1 order by record_offset limit 1
+), head as (
+  select ctid as place, appended_at from log_records
+  where partition_id = $1 and (select appended_at from oldest) < now() - make_interval(secs => $2)
+  order by record_offset limit $3
 ), gone as (
-  delete from log_records r using head
-  where r.partition_id = $1 and r.record_offset = head.record_offset
-    and head.appended_at < now() - make_interval(secs => $2)
+  delete from log_records where ctid = any(array(
+    select place from head where appended_at < now() - make_interval(secs => $2)
+  ))
   returning 1
 )
 select count(*) from gone"""
