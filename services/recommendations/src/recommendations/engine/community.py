@@ -48,7 +48,7 @@ def of_basket(engine: ShopEngine, seeds: Ints, now: float, *, beta: float) -> To
     """The overlap score of a basket: an order counts by how many of the basket's rarer products it shares, to the
     power 1.75; divided by the mean of the 30 largest.
     """
-    rings, orders, overlap = overlapping(engine, seeds, seed_weights(engine, seeds, now))
+    rings, orders, overlap = overlapping(engine, seeds, now)
     votes = engine.orders.weight365.data[orders] * overlap**OVERLAP_POWER
     found = _count(engine, seeds, rings, orders, votes, own=False)
     return _normalized(engine, found, now, beta)
@@ -56,7 +56,7 @@ def of_basket(engine: ShopEngine, seeds: Ints, now: float, *, beta: float) -> To
 
 def of_history(engine: ShopEngine, seeds: Ints, weights: Floats, now: float) -> Together:
     """The same with weighted seeds that stay in the answer: what goes with all that a customer bought."""
-    rings, orders, overlap = overlapping(engine, seeds, seed_weights(engine, seeds, now) * weights)
+    rings, orders, overlap = overlapping(engine, seeds, now, weights)
     votes = engine.orders.weight365.data[orders] * overlap
     return _normalized(engine, _count(engine, seeds, rings, orders, votes, own=True), now, 0.4)
 
@@ -66,27 +66,28 @@ def ring_part(engine: ShopEngine, seeds: int) -> int:
     return min(engine.rings.size, max(50, BUDGET // max(seeds, 1)))
 
 
-def seed_weights(engine: ShopEngine, seeds: Ints, now: float) -> Floats:
-    """(W + s)^-.5 of each seed over the part of its ring that is read: a rare product tells more."""
-    part, shrink = ring_part(engine, len(seeds)), engine.clock.shrink(now, 180.0)
-    weight = engine.orders.weight180.data
-    sums = [float(weight[engine.rings.newest(seed, part)].sum()) for seed in seeds.tolist()]
-    result: Floats = (np.array(sums) * shrink + SHRINK) ** -SEED_POWER
-    return result
+def overlapping(
+    engine: ShopEngine, seeds: Ints, now: float, weights: Floats | None = None
+) -> tuple[tuple[Ints, ...], Ints, Floats]:
+    """Each seed's ring, the distinct orders of all rings, and the summed weight of the seeds in each order.
 
-
-def overlapping(engine: ShopEngine, seeds: Ints, weights: Floats) -> tuple[tuple[Ints, ...], Ints, Floats]:
-    """Each seed's ring, the distinct orders of all rings, and the summed weight of the seeds in each order."""
+    A seed weighs (W + s)^-.5 over the part of its ring that is read, as a rare product tells more; times its one of
+    ``weights`` where there are any.
+    """
     part = ring_part(engine, len(seeds))
     rings = tuple(engine.rings.newest(seed, part) for seed in seeds.tolist())
     if not rings:
         return (), np.empty(0, dtype=np.int32), np.empty(0)
     found = np.concatenate(rings)
-    orders = found[first_of_each(found, engine.order_scratch.data)]
+    seed_of = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    sums = tally(seed_of, engine.orders.weight180.data[found], len(rings))
+    each = (sums * engine.clock.shrink(now, 180.0) + SHRINK) ** -SEED_POWER
+    if weights is not None:
+        each = each * weights
     place = engine.order_scratch.data
+    orders = found[first_of_each(found, place)]
     place[orders] = np.arange(len(orders))
-    each = np.repeat(weights, [len(ring) for ring in rings])
-    return rings, orders, tally(place[found], each, len(orders))
+    return rings, orders, tally(place[found], each[seed_of], len(orders))
 
 
 def top_mean(values: Floats) -> float:
