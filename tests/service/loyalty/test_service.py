@@ -71,3 +71,10 @@ async def test_a_customer_takes_a_reward(shop: World) -> None:
     assert (held.status_code, held.json()["state"]) == (201, "held")
     (mine,) = (await me.get("/v1/loyalty/me/redemptions")).json()["items"]
     assert mine["code"] == held.json()["code"]
+
+
+async def test_a_wrong_method_is_told_all_the_right_ones(shop: World) -> None:
+    for path, allowed in (("program", "GET, PUT"), ("rewards", "GET, POST"), ("rewards/r1", "DELETE, GET, PUT")):
+        answer = await shop.client.patch(f"/v1/loyalty/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert answer.headers["allow"] == allowed

@@ -73,7 +73,26 @@ class Directory:
                     scope.update(app=self._owner, route=entry.route, endpoint=entry.endpoint, path_params=params)
                     await _call(entry.handler, Request(scope, receive, send))
                     return
+            else:
+                if allowed := self._allowed(parts):
+                    await _refuse(Request(scope, receive, send), allowed)
+                    return
         await self._app(scope, receive, send)
+
+    def _allowed(self, parts: Sequence[str]) -> list[str]:
+        """The methods of a path; FastAPI names those of the first route alone."""
+        return sorted(
+            {
+                method
+                for (method, length), entries in self._entries.items()
+                if length == len(parts) and any(entry.params(parts) is not None for entry in entries)
+            }
+        )
+
+
+async def _refuse(request: Request, allowed: Iterable[str]) -> None:
+    error = HTTPException(405, headers={"Allow": ", ".join(allowed)})
+    await problems.answer(request, error)(request.scope, request.receive, request._send)  # noqa: SLF001
 
 
 async def _call(handler: Handler, request: Any) -> None:
