@@ -18,6 +18,7 @@ GROUPS = {
     "latency": "from the POST of an order until its points are read, on the table log and over Kafka",
     "members": "reading a member beside a bare FastAPI endpoint; hold and confirm beside a bare transaction",
     "scale": "ten times the members: every operation; the expiry of a million lots",
+    "recommending": "the recommendation engine: orders taken, reads while orders stream in, memory",
     "start": "from an empty folder to the first points; memory after the demo",
 }
 

@@ -60,7 +60,7 @@ def _speed(everything: list[Purchase], window: str) -> None:
 
 def _quality(everything: list[Purchase], name: str) -> None:
     window = journey.window(everything, name)
-    engine, shelf = Engine(window), Shelf(window)
+    engine, shelf = Engine(window, journey.products()), Shelf(window)
     print(
         f"\n{len(window.train)} training baskets, {len(window.catalogue)} products, {len(window.completions)} baskets"
         f" to complete, {len(window.next_baskets)} next baskets (window `{name}`)\n"

