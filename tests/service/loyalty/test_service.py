@@ -1,5 +1,12 @@
 """The whole service with all roles: events through the log, scopes, a customer's own calls."""
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+import pytest
+
 from comeback_contracts.envelope import encode, make_event
 from comeback_kit.log.port import Entry
 from tests.service.loyalty.world import START, World, world
@@ -78,3 +85,25 @@ async def test_a_wrong_method_is_told_all_the_right_ones(shop: World) -> None:
         answer = await shop.client.patch(f"/v1/loyalty/{path}")
         assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
         assert answer.headers["allow"] == allowed
+
+
+async def test_an_app_reads_its_member_with_two_queries(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shop.order("1", 10_000)
+    me = shop.service.customer("c1")
+    await me.get("/v1/loyalty/me")
+    asked: list[str] = []
+    for name in ("fetch", "fetchrow", "fetchval"):
+        monkeypatch.setattr(asyncpg.Connection, name, _noted(getattr(asyncpg.Connection, name), asked))
+    answer = await me.get("/v1/loyalty/me")
+    assert answer.json()["balance"] == 100
+    assert answer.json()["next_reward"]["points"] == 100
+    assert len(asked) == 2, asked
+
+
+def _noted(call: Callable[..., Any], asked: list[str]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    async def noting(connection: object, query: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(query)
+        return await call(connection, query, *arguments, **options)
+
+    return noting

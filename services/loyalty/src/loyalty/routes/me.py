@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
-from comeback_kit.http import Answer, Caller, CustomerId, Now, TransactionRoute, Tx
+from comeback_kit.http import Answer, Caller, CustomerId, Now, Reader, TransactionRoute, Tx
 from comeback_kit.paging import Cursor, Limit, Page, encode_cursor
 from loyalty import cursors, history, member_view, redemption_list, rewards, thank_you, ways
 from loyalty.desk import Desk
@@ -34,18 +34,16 @@ def tagged(answer: Answer, if_none_match: str | None) -> Response:
 
 @router.get("", response_model=MeAnswer, summary="My points")
 async def me(
-    customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, cache: Cache, if_none_match: IfNoneMatch = None
+    customer_id: CustomerId, reader: Reader, now: Now, cache: Cache, if_none_match: IfNoneMatch = None
 ) -> Response:
     """What I have and what comes next. With `If-None-Match` 304 while nothing changed."""
-    shop = await load_one(tx, cache, caller.shop_id)
-    found = await member_view.read(tx, cache, caller.shop_id, customer_id, now)
-    mine = found or member_view.zeros(shop, customer_id)
-    answer = MeAnswer(
-        **mine.model_dump(),
-        points_name=shop.current.document.points_name.model_dump(),
-        next_reward=await thank_you.next_reward(tx, caller.shop_id, mine, now),
-    )
-    return tagged(answer, if_none_match)
+    found = await member_view.glance(reader, cache, customer_id, now)
+    async with reader.transaction() as tx:
+        shop = cache.get(reader.shop_id) or await load_one(tx, cache, reader.shop_id)
+        mine = found or member_view.zeros(shop, customer_id)
+        reward = await thank_you.next_reward(tx, reader.shop_id, mine, now)
+    points_name = shop.current.document.points_name.model_dump()
+    return tagged(MeAnswer(**mine.model_dump(), points_name=points_name, next_reward=reward), if_none_match)
 
 
 @router.get("/transactions", summary="My transactions, newest first")
