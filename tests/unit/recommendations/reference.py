@@ -88,7 +88,7 @@ class Reference:
         if len(own) < 8:
             return 90.0
         span = (self.now - min(order.at for order in own)) / 86_400.0
-        return min(max(90.0 * ((span + 1) / len(own) / 4) ** 0.7, 30.0), 365.0)
+        return min(max(90.0 * math.pow((span + 1) / len(own) / 4, 0.7), 30.0), 365.0)
 
     def next_basket(self, own: Sequence[Purchase]) -> dict[str, float]:
         pop14 = self.sums(lambda order: dec(self.now, order.at, 14))
