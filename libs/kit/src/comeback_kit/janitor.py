@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
-from comeback_kit import idempotency, inbox
+from comeback_kit import background, idempotency, inbox
 from comeback_kit.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -19,13 +19,8 @@ _CHUNK = 10_000
 @contextlib.asynccontextmanager
 async def running(runtime: Runtime) -> AsyncIterator[None]:
     """Clean up every ten minutes while the block runs."""
-    task = asyncio.create_task(_loop(runtime), name=f"{runtime.name}-janitor")
-    try:
+    async with background.running(_loop(runtime), f"{runtime.name}-janitor"):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _loop(runtime: Runtime) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
+from comeback_kit import background
 from comeback_kit.runtime import Runtime
 from loyalty import due
 from loyalty.state import cache_of, settings_of
@@ -18,13 +19,8 @@ _AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 @contextlib.asynccontextmanager
 async def watching(runtime: Runtime) -> AsyncIterator[None]:
     """Look while the service runs; any number of replicas may (each takes other members)."""
-    task = asyncio.create_task(_watch(runtime), name="loyalty-due")
-    try:
+    async with background.running(_watch(runtime), "loyalty-due"):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _watch(runtime: Runtime) -> None:

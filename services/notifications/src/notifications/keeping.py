@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Final
 
+from comeback_kit import background
 from comeback_kit.runtime import Runtime
 from notifications.ids import first_id_at
 from notifications.marking import DATABASE_AWAY
@@ -32,13 +33,8 @@ _REMOVE: Final = """
 @contextlib.asynccontextmanager
 async def keeping(runtime: Runtime) -> AsyncIterator[None]:
     """Remove old mails once an hour while the block runs."""
-    task = asyncio.create_task(_loop(runtime), name="mail-retention")
-    try:
+    async with background.running(_loop(runtime), "mail-retention"):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def remove_old_mails(runtime: Runtime) -> int:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 
+from comeback_kit import background
 from comeback_kit.db import Connection
 from comeback_kit.runtime import Runtime
 from recommendations import attribution, dislikes, journal, order_store, replenishment
@@ -31,13 +32,8 @@ _BEHIND = """
 @contextlib.asynccontextmanager
 async def running(runtime: Runtime) -> AsyncIterator[None]:
     """Follow all shops while the block runs."""
-    task = asyncio.create_task(_loop(runtime), name="recommendations-followups")
-    try:
+    async with background.running(_loop(runtime), "recommendations-followups"):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def behind(runtime: Runtime) -> int:

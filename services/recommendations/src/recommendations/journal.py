@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from comeback_kit import background
 from comeback_kit.db import Connection
 from comeback_kit.runtime import Runtime
 
@@ -82,13 +83,10 @@ class Journal:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write every quarter of a second while the block runs, and once more at its end."""
-        task = asyncio.create_task(self._loop(), name="recommendations-journal")
         try:
-            yield
+            async with background.running(self._loop(), "recommendations-journal"):
+                yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(2.0):
                     await self.flush()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from comeback_kit import background
 from comeback_kit.db import Connection
 from comeback_kit.runtime import Runtime
 from recommendations.backtest.replay import replay
@@ -76,13 +77,8 @@ async def page(tx: Connection, shop_id: str, before: tuple[datetime, str] | None
 @contextlib.asynccontextmanager
 async def running(runtime: Runtime) -> AsyncIterator[None]:
     """Run queued back-tests while the block runs."""
-    task = asyncio.create_task(_loop(runtime), name="recommendations-backtests")
-    try:
+    async with background.running(_loop(runtime), "recommendations-backtests"):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _loop(runtime: Runtime) -> None:
