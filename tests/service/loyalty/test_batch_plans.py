@@ -9,7 +9,9 @@ import pytest_asyncio
 from comeback_kit.consumer import Context
 from comeback_kit.events import Event
 from comeback_kit.timers import DueTimer
-from loyalty import consumers, due_work
+from loyalty import due_work
+from loyalty.redemption import HOLD_TIMER
+from loyalty.redemption_timer import holds_expired
 from tests.service.loyalty.test_plans import crowd
 from tests.service.loyalty.world import HANDLERS, World, event, instant
 from tests.support.reads import Reads
@@ -54,8 +56,8 @@ async def test_no_batch_of_few_reads_the_rows_of_all(crowd: World, reads: Reads)
 
 async def test_no_timer_of_few_reads_the_rows_of_all(crowd: World, reads: Reads) -> None:
     context = Context(crowd.now, crowd.service.runtime)
-    held = [DueTimer("demo", consumers.HOLD_TIMER, "r9", crowd.now, {}, 0)]
-    await reads.batch("hold", lambda tx, _: consumers.holds_expired(tx, held, context))
+    held = [DueTimer("demo", HOLD_TIMER, "r9", crowd.now, {}, 0)]
+    await reads.batch("hold", lambda tx, _: holds_expired(tx, held, context))
     await reads.judge("nothing due", lambda _: due_work.run_once(crowd.service.runtime, 500))
     await reads.execute("update members set due_at = '2026-03-10 11:00Z' where customer_id in ('c5', 'c6')")
     await reads.judge("due", lambda _: due_work.run_once(crowd.service.runtime, 500))
