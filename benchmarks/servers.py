@@ -35,10 +35,10 @@ def folder() -> Iterator[Path]:
 
 
 class Postgres:
-    """One server with the settings of ``make run``."""
+    """One server with the settings of ``make run``, or others."""
 
-    def __init__(self, path: Path) -> None:
-        self._server = EmbeddedPostgres(path)
+    def __init__(self, path: Path, settings: dict[str, str] | None = None) -> None:
+        self._server = EmbeddedPostgres(path, settings=settings)
         self.url = self._server.start()
         self._has_tpcb = False
 
@@ -96,10 +96,10 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[Postgres]:
+def postgres(settings: dict[str, str] | None = None) -> Iterator[Postgres]:
     """A server of one's own, removed at the end."""
     with folder() as path:
-        server = Postgres(path / "pg")
+        server = Postgres(path / "pg", settings)
         try:
             yield server
         finally:
