@@ -122,3 +122,12 @@ def test_points_are_pending_until(pending: dict[str, Any], delivered: str | None
     delivered_at = datetime.fromisoformat(delivered) if delivered else None
     found = available_at(Pending.model_validate(pending), earned, delivered_at, BERLIN)
     assert found == (datetime.fromisoformat(expected) if expected else None)
+
+
+@pytest.mark.parametrize("pending", [{"kind": "days", "days": 0}, {"kind": "delivered", "days": 0}])
+def test_points_of_the_hour_that_clocks_repeat_are_not_there_before_they_are_earned(pending: dict[str, Any]) -> None:
+    second_half_past_two = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    found = available_at(Pending.model_validate(pending), day("2026-10-25"), second_half_past_two, BERLIN)
+    assert pending["kind"] == "days" or found == second_half_past_two
+    found = available_at(Pending.model_validate(pending), second_half_past_two, second_half_past_two, BERLIN)
+    assert found == second_half_past_two

@@ -25,4 +25,5 @@ def available_at(
 
 
 def _days_later(at: datetime, days: int, zone: ZoneInfo) -> datetime:
-    return (at.astimezone(zone) + timedelta(days=days)).astimezone(UTC)
+    # With 0 days in the hour that clocks repeat, the local time alone would mean the first of the two.
+    return max(at, (at.astimezone(zone) + timedelta(days=days)).astimezone(UTC))
