@@ -34,6 +34,11 @@ def last_day(expiry: Expiry, day: date) -> date:
     return year_end(day) if expiry.round_to == "year_end" else day
 
 
+def first_look(expiry: Expiry, at: datetime) -> datetime:
+    """An instant (UTC) before the first warning of points that expire at ``at``, at most two days."""
+    return at - timedelta(days=max(expiry.warn_days, default=-1) + 1)
+
+
 def warnings(expiry: Expiry, at: datetime, zone: ZoneInfo) -> tuple[Warning, ...]:
     """When to warn of points that expire at ``at``: local midnights that many days before, the earliest first."""
     end = local_date(at, zone)

@@ -1,11 +1,11 @@
 """What happens to lots beside earning and spending: they become spendable, run out, and pay back a shortfall."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from loyalty import tiers
 from loyalty.books import Book, LotRow
-from loyalty.expiry import expires_at
+from loyalty.expiry import expires_at, first_look
 from loyalty.ledger import Ledger
 from loyalty.memo import Memo
 from loyalty.notices import Notices
@@ -27,8 +27,7 @@ def activate(ledger: Ledger, notices: Notices, shop: Shop, book: Book, lot: LotR
 def watch(program: CompiledProgram, book: Book, lot: LotRow) -> None:
     """Look at the member again before the first warning of a lot's expiry; the look itself finds the exact instant."""
     if lot.expires_at is not None:
-        days = max(program.expiry.warn_days, default=-1)
-        book.due_by(lot.expires_at - timedelta(days=days + 1))
+        book.due_by(first_look(program.expiry, lot.expires_at))
 
 
 def expire_passed(ledger: Ledger, notices: Notices, book: Book, at: datetime) -> None:
@@ -48,8 +47,10 @@ def came_back(ledger: Ledger, notices: Notices, shop: Shop, book: Book, lot_ids:
     """Points were put back into these lots: an order's shortfall takes them, and what is past its expiry runs out."""
     for lot_id in sorted(set(lot_ids)):
         lot = book.lots[lot_id]
+        program = shop.program(lot.program_version)
+        watch(program, book, lot)
         if lot.shortfall:
-            found = reclaim(lot.account, shop.program(lot.program_version).negative)
+            found = reclaim(lot.account, program.negative)
             if found.clawed:
                 memo = Memo(order_id=lot.order_id, reason="shortfall")
                 seq = ledger.settle(book, lot, found, memo)
@@ -68,4 +69,4 @@ def slide(shop: Shop, book: Book, at: datetime) -> None:
         ends = expires_at(program.expiry, max(book.active_at or at, lot.earned_at), program.zone)
         if ends is not None and (lot.expires_at is None or ends > lot.expires_at):
             lot.expires_at, lot.warned, lot.changed = ends, None, True
-            book.due_by(ends)
+            watch(program, book, lot)

@@ -128,7 +128,6 @@ class Settling:
                 expires_at=expires_at(program.expiry, at, program.zone),
                 now=self._ledger.now,
             )
-            lot_care.watch(program, book, lot)
             order.settled = 0
         else:
             order.settled = lot.account.settled
@@ -175,6 +174,7 @@ class Settling:
             memo = Memo(order_id=order.order_id, rule_ids=evaluation.rule_ids, expires_at=lot.expires_at)
             seq = ledger.earn(book, lot, found.restored, memo, forgiven=max(0, -found.shortfall))
             if found.restored:
+                lot_care.watch(task.program, book, lot)
                 self._tell_earned(order, book, lot, found.restored, seq)
         elif not found.is_nothing:
             number = ledger.settle(book, lot, found, Memo(order_id=order.order_id, reason=reason))

@@ -7,7 +7,7 @@ from typing import Final
 from comeback_contracts.instants import format_instant
 from comeback_kit.db import Connection
 from loyalty.books import Book, Key, LotRow
-from loyalty.expiry import expires_at
+from loyalty.expiry import expires_at, first_look
 from loyalty.ledger import Ledger
 from loyalty.memo import Grant, Memo
 from loyalty.notices import Notices, transaction_id
@@ -130,6 +130,8 @@ def _enter(ledger: Ledger, shop: Shop, book: Book, level: Level, at: datetime, n
         now=ledger.now,
     )
     book.lots[lot.lot_id] = lot
+    if ends is not None:
+        book.due_by(first_look(program.expiry, ends))
     seq = ledger.earn(book, lot, points, Memo(reason=f"tier_reached:{level.id}", expires_at=ends))
     count(shop, book, lot, at, points=points, spend=0, orders=0)
     notices.points("earned", book, points, seq, reason=f"tier_reached:{level.id}")
