@@ -164,7 +164,8 @@ class Book:
     """One member. ``lots`` holds those that were read or made; ``all_open`` says that every open one is there.
 
     ``score`` is what the shop's tiers count in the present window, where the shop has tiers; ``used`` the counters of
-    limits and caps that were read.
+    limits and caps that were read. ``scored`` says that what the tiers count changed since the member was read;
+    ``balance_read`` is the balance of then.
     """
 
     shop_id: str
@@ -187,6 +188,7 @@ class Book:
         "active_at",
         "all_open",
         "balance",
+        "balance_read",
         "changed",
         "created_at",
         "customer_id",
@@ -201,6 +203,7 @@ class Book:
         "orders_fixed",
         "pending",
         "score",
+        "scored",
         "seq",
         "shop_id",
         "shortfall",
@@ -241,6 +244,8 @@ class Book:
         self.used: dict[str, tuple[int, int]] = {}
         self.tags: tuple[str, ...] = ()
         self.score = 0
+        self.scored = False
+        self.balance_read = self.balance
         self.changed = False
 
     @property

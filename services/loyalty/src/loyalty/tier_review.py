@@ -44,7 +44,7 @@ async def _chunk(tx: Connection, shop: Shop, after: str, now: datetime) -> None:
     await posting.flush(tx, ledger)
     await tiers.read_scores(tx, shops, ledger.books.values(), now)
     for book in ledger.books.values():
-        tiers.look(ledger, shop, book, now, notices)
+        tiers.look(ledger, shop, book, now, notices, other_program=True)
     await posting.flush(tx, ledger)
     await notices.send(tx)
     if len(names) == _CHUNK:

@@ -74,16 +74,20 @@ def count(shop: Shop, book: Book, lot: LotRow, now: datetime, *, points: int, sp
     program = shop.current
     tiers = program.tiers
     if tiers.levels and counts_in(tiers, lot.earned_at, now, program.zone):
-        book.score += {"points": points if lot.active else 0, "spend": spend, "orders": orders}.get(tiers.basis, 0)
+        change = {"points": points if lot.active else 0, "spend": spend, "orders": orders}.get(tiers.basis, 0)
+        book.score += change
+        book.scored = book.scored or change != 0
 
 
-def look(ledger: Ledger, shop: Shop, book: Book, at: datetime, notices: Notices) -> None:
+def look(
+    ledger: Ledger, shop: Shop, book: Book, at: datetime, notices: Notices, *, other_program: bool = False
+) -> None:
     """Review a member after something changed, or at the end of their level's time, and post what follows."""
     program = shop.current
     if not program.tiers.levels and book.standing.level_id is None:
         return
     found = review(program.tiers, book.standing, value_of(shop, book), at, program.zone)
-    if found.standing == book.standing:
+    if found.standing == book.standing or (_only_looked_at(shop, book, found, at) and not other_program):
         return
     before = book.standing.level_id
     book.standing, book.changed = found.standing, True
@@ -98,6 +102,14 @@ def look(ledger: Ledger, shop: Shop, book: Book, at: datetime, notices: Notices)
         _enter(ledger, shop, book, level, at, notices)
     if given:
         look(ledger, shop, book, at, notices)  # entry points count too; a level above is reached at most once
+
+
+def _only_looked_at(shop: Shop, book: Book, found: Review, at: datetime) -> bool:
+    """Whether a level would be kept for longer though nothing that counts for it happened, nor its time is over."""
+    ends = book.standing.until
+    if found.change != "none" or ends is None or at >= ends:
+        return False
+    return book.balance == book.balance_read if shop.current.tiers.basis == "balance" else not book.scored
 
 
 def _tell(shop: Shop, book: Book, before: str | None, found: Review, at: datetime, notices: Notices) -> None:
