@@ -7,60 +7,13 @@ from typing import Any, Final
 
 import asyncpg
 
+from loyalty.columns import LOT_COLUMNS
 from loyalty.lots import Lot
 from loyalty.settlement import Account
 from loyalty.tiers_rules import Standing
 
 Key = tuple[str, str]
 """(shop_id, customer_id)"""
-
-LOT_COLUMNS: Final = (
-    "lot_id",
-    "order_id",
-    "program_version",
-    "earned",
-    "clawed",
-    "shortfall",
-    "remaining",
-    "held",
-    "expired",
-    "active",
-    "scored",
-    "spend",
-    "orders",
-    "warned",
-    "earned_at",
-    "available_at",
-    "expires_at",
-)
-
-
-MEMBER_COLUMNS: Final = (
-    "shop_id",
-    "customer_id",
-    "seq",
-    "balance",
-    "pending",
-    "held",
-    "shortfall",
-    "lifetime_earned",
-    "lifetime_spend",
-    "lifetime_orders",
-    "orders_fixed",
-    "tier_id",
-    "tier_since",
-    "tier_until",
-    "active_at",
-    "due_at",
-    "erased_at",
-    "created_at",
-    "merged_into",
-)
-"""A member's row, in the order in which a ``Book`` takes it."""
-
-CURRENT: Final = "case when asked.merged_into is null then asked.customer_id else asked.merged_into end"
-"""Whom an id (of ``members asked``) stands for. Not ``coalesce``: row-level security takes it for an expression that
-may leak, so PostgreSQL would read all members of the shop instead of looking one up in the index."""
 
 _values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*LOT_COLUMNS)
 

@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 
 from comeback_kit.db import Connection, ShopReader, scoped
-from loyalty.books import CURRENT
+from loyalty.columns import CURRENT
 from loyalty.desk import Desk
 from loyalty.program.tiers import Tiers
 from loyalty.program_store import Shop, ShopCache, load_one

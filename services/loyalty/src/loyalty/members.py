@@ -8,7 +8,8 @@ import asyncpg
 
 from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
-from loyalty.books import CURRENT, LOT_COLUMNS, MEMBER_COLUMNS, Book, Key, LotRow
+from loyalty.books import Book, Key, LotRow
+from loyalty.columns import CURRENT, LOT_COLUMNS, MEMBER_COLUMNS
 from loyalty.errors import MemberUnknown
 
 _COLUMNS: Final = ", ".join(f"m.{column}" for column in MEMBER_COLUMNS)

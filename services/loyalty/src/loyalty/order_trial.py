@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from comeback_kit.db import Connection
-from loyalty.books import CURRENT
+from loyalty.columns import CURRENT
 from loyalty.orders import OrderRow
 from loyalty.program_store import Shop
 from loyalty.rules.compiled import CompiledProgram

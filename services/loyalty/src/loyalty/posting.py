@@ -4,7 +4,8 @@ from typing import Any, Final, NamedTuple
 
 from comeback_kit.db import Connection
 from loyalty import granting
-from loyalty.books import LOT_COLUMNS, MEMBER_COLUMNS, Book
+from loyalty.books import Book
+from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS
 from loyalty.ledger import Ledger
 
 MEMBER_NAMES: Final = MEMBER_COLUMNS[2:-2]  # without the key, and what never changes once it is written

@@ -13,7 +13,8 @@ import msgspec
 from comeback_kit import outbox, timers
 from comeback_kit.db import Connection
 from loyalty import posting
-from loyalty.books import LOT_COLUMNS, MEMBER_COLUMNS, Book, LotRow
+from loyalty.books import Book, LotRow
+from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
 from loyalty.redemption_rows import COLUMNS, Redemption, from_values, values
