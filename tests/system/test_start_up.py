@@ -62,6 +62,7 @@ def _run(call: str) -> str:
     return done.stdout
 
 
+@pytest.mark.faults
 async def test_the_data_folder_holds_pid_keys_and_data_and_a_restart_finds_them(
     fresh: ComebackProcess, new_id: str
 ) -> None:
@@ -85,6 +86,7 @@ async def test_the_data_folder_holds_pid_keys_and_data_and_a_restart_finds_them(
         assert (await shop.member(story.customer))["balance"] == POINTS_PAID
 
 
+@pytest.mark.faults
 async def test_a_second_start_on_the_same_folder_is_refused(fresh: ComebackProcess) -> None:
     await asyncio.to_thread(fresh.start)
     second = ComebackProcess(fresh.folder / "second", {})
@@ -137,6 +139,7 @@ async def test_a_data_folder_that_cannot_be_one_is_named(fresh: ComebackProcess)
     assert "PostgreSQL" not in said
 
 
+@pytest.mark.faults
 async def test_keys_lost_while_their_databases_are_kept_are_a_clear_error(fresh: ComebackProcess) -> None:
     await asyncio.to_thread(fresh.start)
     assert await asyncio.to_thread(fresh.terminate) == 0
@@ -145,6 +148,7 @@ async def test_keys_lost_while_their_databases_are_kept_are_a_clear_error(fresh:
     assert "keys.json" in said
 
 
+@pytest.mark.faults
 async def test_a_postgresql_left_by_kill_is_adopted(fresh: ComebackProcess, new_id: str) -> None:
     story = OrderStory(f"{new_id}-1")
     await asyncio.to_thread(fresh.start)

@@ -45,7 +45,7 @@ def refunds(pieces: list[tuple[int, int, int, int]], cuts: list[int]) -> dict[st
     return given
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(ORDERS, PIECES, INCLUDES)
 def test_nothing_is_ever_below_0_nor_above_what_it_was(
     order: dict[str, Any], pieces: list[Any], includes: Includes
@@ -59,7 +59,7 @@ def test_nothing_is_ever_below_0_nor_above_what_it_was(
         assert 0 <= now.total <= before.total
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(ORDERS, PIECES, st.lists(st.integers(0, 10), max_size=4), st.randoms(use_true_random=False))
 def test_any_split_of_a_refund_gives_the_same(
     order: dict[str, Any], pieces: list[Any], cuts: list[int], rng: Any
@@ -71,7 +71,7 @@ def test_any_split_of_a_refund_gives_the_same(
         assert eligible_amounts(in_parts, allocation=allocation) == eligible_amounts(at_once, allocation=allocation)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(ORDERS, PIECES)
 def test_without_discount_and_tax_exactly_the_refunded_money_is_gone(order: dict[str, Any], pieces: list[Any]) -> None:
     """An amount that fits is taken to the unit: no money is lost or made by spreading it."""
@@ -81,7 +81,7 @@ def test_without_discount_and_tax_exactly_the_refunded_money_is_gone(order: dict
     assert sum(remaining(order).amounts) == max(0, total - money)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.integers(0, 10**9), st.lists(st.integers(0, 10**6), max_size=8))
 def test_shares_add_up_and_are_fair_to_the_unit(amount: int, weights: list[int]) -> None:
     parts = shares(amount, weights)
