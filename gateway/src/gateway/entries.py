@@ -13,9 +13,7 @@ from comeback_kit.log.port import Entry
 SPLIT: Final = contact_split.WHAT
 """What the event is called that carries the contact data of another: its id is ``<id>:customer``."""
 
-# Readers of an order should know its shop and its customer: those topics are appended first.
-_ORDER: Final = (topics.SHOPS, topics.CUSTOMERS, topics.CATALOG, topics.ACTIVITY, topics.ORDERS)
-_RANK: Final = {topic: rank for rank, topic in enumerate(_ORDER)}
+_KNOWN_BEFORE: Final = frozenset({topics.SHOPS, topics.CUSTOMERS, topics.CATALOG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +48,17 @@ def entries_of(event: Checked, origin: Origin) -> list[Entry]:
     return entries
 
 
-def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries of one request in the order of their appending: shops, customers, …, orders."""
-    return sorted(entries, key=lambda entry: _RANK.get(entry.topic, len(_RANK)))
+def first_and_rest(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """The entries of one request: what is appended first (shops, customers, catalog), and the rest.
+
+    Readers of an order should know its shop, customer and products. And of a request that is refused halfway the
+    customer may stay known, without an order; an order must not stay whose customer nobody can write to.
+    """
+    first: list[Entry] = []
+    rest: list[Entry] = []
+    for entry in entries:
+        (first if entry.topic in _KNOWN_BEFORE else rest).append(entry)
+    return first, rest
 
 
 def _entry(event: Checked, data: dict[str, Any], origin: Origin) -> Entry:

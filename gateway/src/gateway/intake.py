@@ -14,7 +14,7 @@ from comeback_kit.events import MAX_EVENT_BYTES
 from comeback_kit.log.port import Entry, EntryTooLarge, EventLog, LogUnavailable
 from gateway import shops
 from gateway.directory import Directory
-from gateway.entries import Checked, in_order
+from gateway.entries import Checked, first_and_rest
 from gateway.errors import DatabaseAway, LogAway
 
 _AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
@@ -30,11 +30,11 @@ class Intake:
 
     async def append(self, entries: Iterable[Entry]) -> None:
         """Return when the log has every entry. Raises ``LogAway`` (503), or ``TooLarge`` (413)."""
-        ordered = in_order(entries)
-        if any(len(entry.value) > MAX_EVENT_BYTES for entry in ordered):
+        first, rest = first_and_rest(entries)
+        if any(len(entry.value) > MAX_EVENT_BYTES for part in (first, rest) for entry in part):
             raise TooLarge(f"an event is larger than {MAX_EVENT_BYTES} bytes, which no reader takes")
         try:
-            await self._log.append(ordered)
+            await self._log.append(rest, first=first)
         except LogUnavailable as error:
             raise LogAway from error
         except EntryTooLarge as error:

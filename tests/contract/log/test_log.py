@@ -223,6 +223,23 @@ async def test_appending_to_an_unknown_topic_is_refused_in_time(log: EventLog) -
     await log.append(numbered("single", 1))
 
 
+async def test_nothing_is_kept_before_what_comes_first_is(log: EventLog) -> None:
+    with pytest.raises(LogUnavailable):
+        await log.append(numbered("single", 5), first=[Entry("no-such-topic", "k", b"1")])
+    await log.append(numbered("single", 1), first=numbered("orders", 12))
+    ends = await log.end_offsets(["single", "orders"])
+    assert ends[TopicPartition("single", 0)] == 1
+    assert sum(ends.values()) == 13
+
+
+async def test_an_entry_that_is_too_large_is_named_among_all(log: EventLog) -> None:
+    large = Entry("single", "k", bytes(MAX_ENTRY_BYTES + 1))
+    with pytest.raises(EntryTooLarge) as refusal:
+        await log.append([Entry("single", "k", b"1"), large], first=[large, Entry("orders", "k", b"2")])
+    assert refusal.value.indexes == (0, 3)
+    assert sum((await log.end_offsets(["single", "orders"])).values()) == 0
+
+
 async def test_an_entry_that_is_too_large_is_named_and_nothing_is_kept(log: EventLog) -> None:
     large = Entry("single", "k", bytes(MAX_ENTRY_BYTES + 1))
     with pytest.raises(EntryTooLarge) as refusal:

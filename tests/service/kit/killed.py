@@ -37,8 +37,8 @@ async def consume_and_die_before_the_offset(database_url: str, log: EventLog) ->
 async def publish_and_die_before_the_delete(database_url: str, log: EventLog) -> None:
     append = log.append
 
-    async def append_and_die(entries: Sequence[Entry]) -> None:
-        await append(entries)
+    async def append_and_die(entries: Sequence[Entry], *, first: Sequence[Entry] = ()) -> None:
+        await append(entries, first=first)
         die()
 
     log.append = append_and_die  # type: ignore[method-assign]  # the failpoint

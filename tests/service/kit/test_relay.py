@@ -228,11 +228,11 @@ class _Flaky(PostgresLog):
     failing = False
     refusals = 0
 
-    async def append(self, entries: Sequence[Entry]) -> None:
+    async def append(self, entries: Sequence[Entry], *, first: Sequence[Entry] = ()) -> None:
         if self.failing:
             self.refusals += 1
             raise LogUnavailable("away")
-        await super().append(entries)
+        await super().append(entries, first=first)
 
 
 async def _publish_until_all(runtime: Runtime, count: int, *, start: int = 0) -> None:

@@ -58,13 +58,12 @@ class KafkaLog:
             return False
         return True
 
-    async def append(self, entries: Sequence[Entry]) -> None:
-        if not entries:
-            return
-        too_large = [index for index, entry in enumerate(entries) if len(entry.value) > MAX_ENTRY_BYTES]
+    async def append(self, entries: Sequence[Entry], *, first: Sequence[Entry] = ()) -> None:
+        sizes = enumerate(len(entry.value) for part in (first, entries) for entry in part)
+        too_large = [index for index, size in sizes if size > MAX_ENTRY_BYTES]
         if too_large:
             raise EntryTooLarge(too_large)
-        await self._producer.append(entries)
+        await self._producer.append([part for part in (first, entries) if part])
 
     def consumer(self, group: str, topics: Sequence[str]) -> KafkaConsumer:
         return KafkaConsumer(self._settings, group, topics, self.end_offsets)

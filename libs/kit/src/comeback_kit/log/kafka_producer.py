@@ -63,8 +63,8 @@ class KafkaProducer:
             await producer.abort()
         await asyncio.gather(*self._endings)
 
-    async def append(self, entries: Sequence[Entry]) -> None:
-        """See ``port.EventLog.append``."""
+    async def append(self, parts: Sequence[Sequence[Entry]]) -> None:
+        """See ``port.EventLog.append``: a part is sent when the one before has been acknowledged."""
         producer = None
         try:
             async with asyncio.timeout(APPEND_TIMEOUT):
@@ -72,7 +72,10 @@ class KafkaProducer:
                 producer = self._producer
                 if producer is None:
                     raise LogUnavailable("Kafka does not answer")
-                await _acknowledged(await self._send(producer, entries))
+                before = 0
+                for part in parts:
+                    await _acknowledged(await self._send(producer, part), before)
+                    before += len(part)
         except FAILURES as error:
             if not isinstance(error, UnknownTopicOrPartitionError):
                 self._give_up(producer)
@@ -176,12 +179,13 @@ async def _send_batches(
     return sent
 
 
-async def _acknowledged(sent: list[Sent]) -> None:
+async def _acknowledged(sent: list[Sent], before: int) -> None:
+    """Raise what went wrong; ``before``: how many entries of the call came before those that were sent."""
     results = await asyncio.gather(*(future for future, _ in sent), return_exceptions=True)
     too_large: list[int] = []
     for result, (_, indexes) in zip(results, sent, strict=True):
         if isinstance(result, MessageSizeTooLargeError) and len(indexes) == 1:
-            too_large += indexes
+            too_large += [before + index for index in indexes]
         elif isinstance(result, BaseException):
             raise result if isinstance(result, KafkaError) else KafkaError(repr(result))
     if too_large:

@@ -128,11 +128,12 @@ class EventLog(Protocol):
     async def ensure_topics(self, topics: Iterable[TopicSpec], timeout: float = 5.0) -> bool:
         """Make the topics that are missing. False when the log is away: they are made when it comes back."""
 
-    async def append(self, entries: Sequence[Entry]) -> None:
-        """Return when every entry is durable.
+    async def append(self, entries: Sequence[Entry], *, first: Sequence[Entry] = ()) -> None:
+        """Return when every entry is durable; none of ``entries`` is before all of ``first`` are.
 
         Raises ``LogUnavailable`` within ``APPEND_TIMEOUT`` seconds (the table log has kept nothing then, whatever the
-        topics; Kafka may have kept a part of them when it fails in the middle), or ``EntryTooLarge`` at once.
+        topics; Kafka may have kept a part of them when it fails in the middle), or ``EntryTooLarge`` at once, whose
+        indexes count ``first`` and ``entries`` through.
         """
 
     def consumer(self, group: str, topics: Sequence[str]) -> LogConsumer:

@@ -70,7 +70,8 @@ class PostgresLog:
             return False
         return True
 
-    async def append(self, entries: Sequence[Entry]) -> None:
+    async def append(self, entries: Sequence[Entry], *, first: Sequence[Entry] = ()) -> None:
+        entries = [*first, *entries]
         if not entries:
             return
         too_large = [index for index, entry in enumerate(entries) if len(entry.value) > MAX_ENTRY_BYTES]
