@@ -1,6 +1,7 @@
 """The goods of an order that rules look at: as it was, and what is left of it after refunds (CONTRACT §2 and §4)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from comeback_contracts.eligible import Allocation, Includes, eligible_amounts
@@ -27,7 +28,7 @@ class Basket:
     def full(self) -> Goods:
         """The goods as if nothing had been refunded."""
         if self._full is None:
-            self._full = self._weigh(self._units, after_refunds=False)
+            self._full = self._weigh(_units, after_refunds=False)
         return self._full
 
     @property
@@ -35,21 +36,24 @@ class Basket:
         """The goods that are left."""
         if self._left is None:
             if self._order.get("refunds"):
-                self._left = self._weigh(self._units_left, after_refunds=True)
+                self._left = self._weigh(_units_left, after_refunds=True)
             else:
                 self._left = self.full
         return self._left
 
-    def _units(self) -> list[int]:
-        return [line["quantity"] for line in self._order["lines"]]
-
-    def _units_left(self) -> list[int]:
-        return remaining(self._order).quantities
-
-    def _weigh(self, count: Callable[[], Sequence[int]], *, after_refunds: bool) -> Goods:
+    def _weigh(self, count: Callable[[Order], Sequence[int]], *, after_refunds: bool) -> Goods:
         found = eligible_amounts(self._order, self._includes, allocation=self._allocation, after_refunds=after_refunds)
         amounts = found.lines
         if found.discount:
             off = shares(min(found.discount, sum(amounts)), amounts)
             amounts = [amount - part for amount, part in zip(amounts, off, strict=True)]
-        return Goods(self._order["lines"], amounts, max(0, found.total), count)
+        # No method of ours: the goods would hold the basket that holds them, and every order would wait for the collector.
+        return Goods(self._order["lines"], amounts, max(0, found.total), partial(count, self._order))
+
+
+def _units(order: Order) -> list[int]:
+    return [line["quantity"] for line in order["lines"]]
+
+
+def _units_left(order: Order) -> list[int]:
+    return remaining(order).quantities
