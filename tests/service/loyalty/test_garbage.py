@@ -1,4 +1,4 @@
-"""What a batch makes dies with it: what hangs in cycles waits for the collector, which then walks it at a high price."""
+"""What a batch makes dies with it: what hangs in cycles waits for the collector, which walks it at a high price."""
 
 import gc
 from collections import Counter

@@ -47,7 +47,7 @@ class Basket:
         if found.discount:
             off = shares(min(found.discount, sum(amounts)), amounts)
             amounts = [amount - part for amount, part in zip(amounts, off, strict=True)]
-        # No method of ours: the goods would hold the basket that holds them, and every order would wait for the collector.
+        # No method of ours: goods that hold the basket that holds them leave every order to the collector.
         return Goods(self._order["lines"], amounts, max(0, found.total), partial(count, self._order))
 
 
