@@ -195,3 +195,39 @@ async def test_what_a_handler_puts_into_the_outbox_leaves_with_its_transaction(r
     await reader.stop()
     assert sorted(got) == sorted(f"e{number}" for number in range(20))
     assert await outbox.pending(runtime) == 0
+
+
+async def test_the_next_batch_is_read_when_the_handler_has_only_writing_left(runtime: Runtime) -> None:
+    """And at the latest after the commit: the handler of the third batch does not say when it writes."""
+    read: list[str] = []
+    seen: list[tuple[bool, list[str]]] = []
+
+    def reader(event: Event) -> str:
+        read.append(event.id)
+        return event.id
+
+    async def handler(tx: Connection, events: Sequence[Event], context: Context) -> None:
+        assert [context.read(event, reader) for event in events] == [event.id for event in events]
+        for says in (False, len(seen) < 4):
+            if says:
+                context.writing()
+            await tx.fetchval("select 1 from pg_sleep(0.05)")
+            seen.append((says, read.copy()))
+        await note(tx, events, context)
+
+    await runtime.log.append([entry(number) for number in range(4)])
+    consumer = Consumer(runtime, [Subscription(TOPIC, handler, reader=reader)], batch=1)
+    await consumer.start()
+    await eventually(lambda: settled(runtime))
+    await consumer.stop()
+    assert [(says, len(ids)) for says, ids in seen] == [
+        (False, 1),
+        (True, 2),
+        (False, 2),
+        (True, 3),
+        (False, 3),
+        (False, 3),
+        (False, 4),
+        (False, 4),
+    ]
+    assert sorted(await notes(runtime)) == ["e0", "e1", "e2", "e3"]

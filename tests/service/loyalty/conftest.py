@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from comeback_contracts.registry import event_type
+from loyalty import earning
 from loyalty.app import create_app
 from loyalty.settings import Settings
 from tests.service.loyalty.world import START, World
@@ -23,6 +24,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/service/loyalty" in item.path.as_posix() and inspect.iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of a few orders are settled in several steps, as those of hundreds are."""
+    monkeypatch.setattr(earning, "STEP", 2)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

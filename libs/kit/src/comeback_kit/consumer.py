@@ -123,13 +123,16 @@ class Consumer:
     async def _settled(self, subscription: Subscription, records: Sequence[Record]) -> AsyncIterator[Batch]:
         """Settle the records in batches, a transaction each; the next one is read while the present one is written."""
         batches = [records[first : first + self._batch] for first in range(0, len(records), self._batch)]
-        reading = asyncio.create_task(read_batch(batches[0], subscription.types, subscription.reader))
+        types, reader = subscription.types, subscription.reader
+        reading = asyncio.create_task(read_batch(batches[0], types, reader))
         try:
             for following in [*batches[1:], None]:
-                batch = await reading
+                batch, writing = await reading, asyncio.Event()
                 if following is not None:
-                    reading = asyncio.create_task(read_batch(following, subscription.types, subscription.reader))
-                await self._settler.settle(subscription, batch)
+                    moment = None if reader is None else writing
+                    reading = asyncio.create_task(read_batch(following, types, reader, moment))
+                await self._settler.settle(subscription, batch, writing.set)
+                writing.set()
                 yield batch
                 if following is not None and self._interrupt.is_set():
                     raise Interrupted

@@ -46,13 +46,21 @@ _KEEP_ALIVE_SECONDS: Final = 5.0
 T = TypeVar("T")
 
 
+def _nothing() -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler gets beside its events: the runtime's clock read once a batch, and the runtime."""
+    """What a handler gets beside its events: the runtime's clock read once a batch, and the runtime.
+
+    ``writing()`` says that from here on PostgreSQL has the work: then the next batch of a subscription with a reader
+    is read. Said too early, the reading only delays the handler's own steps; unsaid, it waits for the commit.
+    """
 
     now: datetime
     runtime: Runtime
     ahead: Mapping[int, Any] = field(default_factory=dict)
+    writing: Callable[[], None] = _nothing
 
     def read(self, event: Event, reader: Callable[[Event], T]) -> T:
         """``reader(event)``; what the subscription read ahead with the same reader is not read again."""
@@ -69,7 +77,7 @@ class Subscription:
 
     ``types``: the types that the topic may carry; another one is poison (None: any). ``inbox``: the handler gets only
     events not seen before; False where the effect is idempotent by its own key. Higher ``priority`` first in a batch.
-    ``reader``: a pure reading of an event that is done while the batch before is written, see ``Context.read``.
+    ``reader``: a pure reading of an event that is done while the batch before is written, see ``Context``.
     """
 
     topic: str
@@ -93,12 +101,13 @@ class Settler:
         self._keep_alive = keep_alive
         self.active_at = time.monotonic()
         self._ahead: Mapping[int, Any] = {}
+        self._writing: Callable[[], None] = _nothing
 
-    async def settle(self, subscription: Subscription, batch: Batch) -> None:
+    async def settle(self, subscription: Subscription, batch: Batch, writing: Callable[[], None] = _nothing) -> None:
         """Return when every record has had its effect or is a dead letter. Raises ``Interrupted``."""
         started = time.perf_counter()
         records, deliveries = batch.records, batch.deliveries
-        self._ahead = batch.ahead
+        self._ahead, self._writing = batch.ahead, writing
         await self._settle(subscription, deliveries)
         labels = (self._runtime.name, subscription.topic)
         SECONDS.labels(*labels).observe(time.perf_counter() - started)
@@ -133,7 +142,7 @@ class Settler:
             if subscription.inbox:
                 alive = await inbox.claim(tx, alive)
             if alive:
-                await subscription.handler(tx, alive, Context(now, self._runtime, self._ahead))
+                await subscription.handler(tx, alive, Context(now, self._runtime, self._ahead, self._writing))
             letters = [dead_letters.letter(self._runtime.name, each.record, each.reason or "", now) for each in dead]
             await outbox.add(tx, letters)
         self._runtime.wake()

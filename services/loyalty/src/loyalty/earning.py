@@ -6,8 +6,7 @@ posted. So an event that comes again, or late, or in another order, changes noth
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
@@ -24,6 +23,9 @@ from loyalty.rules.facts import usage_keys
 from loyalty.rules.instants import earned_at, placed_at
 from loyalty.settling import Settling, Task
 
+STEP: Final = 250
+"""How many orders are settled while PostgreSQL writes what the ones before have posted."""
+
 T = TypeVar("T")
 
 
@@ -33,11 +35,12 @@ async def settle_events(tx: Connection, events: Sequence[Event], context: Contex
     shops = await program_store.load(tx, cache, {event.shopid for event in events}, settling=True)
     changed = await orders.take_events(tx, events, context)
     if changed:
-        await settle(tx, changed, shops, context.now)
+        await settle(tx, changed, shops, context)
 
 
-async def settle(tx: Connection, changed: Sequence[OrderRow], shops: dict[str, Shop], now: datetime) -> None:
+async def settle(tx: Connection, changed: Sequence[OrderRow], shops: dict[str, Shop], context: Context) -> None:
     """Bring the ledger to what these locked orders are worth, and write them. The shops were read for settling."""
+    now = context.now
     tasks = _tasks(changed, shops)
     vouchers = await order_vouchers.find(tx, tasks)
     keys: set[Key] = {key for task in tasks for key in task.members} | vouchers.members
@@ -51,14 +54,30 @@ async def settle(tx: Connection, changed: Sequence[OrderRow], shops: dict[str, S
     await due.catch_up(tx, ledger, shops, notices)
     await _prepare(tx, tasks, books, vouchers.members)
     await tiers.read_scores(tx, shops, ledger.books.values(), now)
-    settling = Settling(ledger, notices, counters)
-    for task in tasks:
-        settling.settle(task)
+    await _settle_all(tx, tasks, Settling(ledger, notices, counters), ledger)
     await vouchers.apply(tx, ledger, shops, notices)
     rows = await _meanwhile(posting.flush(tx, ledger), lambda: _encoded(changed, notices))
+    context.writing()
     await orders.write(tx, rows)
     await counters.write(tx)
     await notices.send(tx)
+
+
+async def _settle_all(tx: Connection, tasks: Sequence[Task], settling: Settling, ledger: Ledger) -> None:
+    """Settle one after the other; what some post is written while the next are settled, the last is left to write."""
+    writing: asyncio.Task[None] | None = None
+    try:
+        for first in range(0, len(tasks), STEP):
+            if first:
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(posting.write(tx, posting.take(ledger), ledger.now))
+                await asyncio.sleep(0)  # the statement leaves
+            for task in tasks[first : first + STEP]:
+                settling.settle(task)
+    finally:
+        if writing is not None:
+            await writing
 
 
 async def _meanwhile(statements: Coroutine[Any, Any, None], work: Callable[[], T]) -> T:

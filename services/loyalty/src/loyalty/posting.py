@@ -1,5 +1,6 @@
 """Writes what a ledger gathered: members, lots and lines in one statement, set by set."""
 
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from comeback_kit.db import Connection
@@ -38,9 +39,13 @@ class Rows(NamedTuple):
 async def flush(tx: Connection, ledger: Ledger) -> None:
     """Write the changed members, their changed lots, and the lines of the ledger, which is empty afterwards."""
     await write_sides(tx, ledger)
-    rows = take(ledger)
+    await write(tx, take(ledger), ledger.now)
+
+
+async def write(tx: Connection, rows: Rows, now: datetime) -> None:
+    """Write what was taken of a ledger."""
     if rows.members or rows.lines:
-        await tx.execute(_WRITE, ledger.now, *rows)
+        await tx.execute(_WRITE, now, *rows)
 
 
 async def write_sides(tx: Connection, ledger: Ledger) -> None:
@@ -54,7 +59,7 @@ async def write_sides(tx: Connection, ledger: Ledger) -> None:
 
 def take(ledger: Ledger) -> Rows:
     """The rows of what changed; the ledger is empty afterwards, the caller writes them."""
-    books = [book for _, book in sorted(ledger.books.items()) if book.changed]
+    books = [book for _, book in sorted(one for one in ledger.books.items() if one[1].changed)]
     lots = []
     for book in books:
         book.changed = False

@@ -72,7 +72,7 @@ async def _settle_waiting(tx: Connection, shop_ids: Sequence[str], context: Cont
         keys = [(row["shop_id"], row["order_id"]) for row in await tx.fetch(_WAITING, shop_ids, _BATCH)]
         if not keys:
             return
-        await earning.settle(tx, await orders.lock(tx, keys), shops, context.now)
+        await earning.settle(tx, await orders.lock(tx, keys), shops, context)
 
 
 def _occasions(shop_id: str, shop: ShopUpserted, now: datetime) -> Timer:
