@@ -11,6 +11,9 @@ from notifications.addresses import folded, usable
         ("Ada.Lovelace+shop@example.co.uk", "Ada.Lovelace+shop@example.co.uk"),
         ("ada@bücher.example", "ada@xn--bcher-kva.example"),
         ("用户@example.com", "用户@example.com"),
+        ("ada@straße.example", "ada@xn--strae-oqa.example"),  # another domain than strasse.example (IDNA 2008)
+        ("ada@BÜCHER。example", "ada@xn--bcher-kva.example"),
+        ("ada@例え.example", "ada@xn--r8jz45g.example"),
         ("root@localhost", "root@localhost"),
     ],
 )
@@ -40,6 +43,12 @@ def test_an_address_is_written_as_a_mail_server_takes_it(given: str, written: st
         "ada@example..com",
         "ada@127.0.0.1",
         "a" * 65 + "@example.com",
+        "é" * 33 + "@example.com",  # 66 octets
+        "ada\u200b@example.com",
+        "ada\u202e@example.com",
+        "ada\x85@example.com",
+        "ada\x9b@example.com",
+        "ada@\u0130\u0307\u200d.example",
         "ada@" + "a" * 64 + ".com",
         "ada@" + ".".join(["abcdefgh"] * 40),
     ],
