@@ -90,6 +90,21 @@ def test_money_and_dates_are_the_customers_and_the_day_is_the_shops() -> None:
     assert "enthält 12,01\xa0€ Steuern" in text
 
 
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "../../etc/passwd", ""])
+def test_a_time_zone_that_nobody_knows_is_utc(zone: str) -> None:
+    assert "24. November 2026" in render(draft(locale="de", shop=Shop("S", time_zone=zone))).text
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_nothing_that_is_written_breaks_a_line_or_turns_the_text_around(workflow: str) -> None:
+    hostile = "x\u202ey\u2066z\nBcc: eve@example.com"
+    order = replace(ORDER, number=hostile, lines=(Line(hostile, 1, 7520),))
+    rendered = render(draft(workflow, first_name=hostile, shop=Shop(hostile), order=order))
+    for part in (rendered.subject, rendered.text, rendered.html):
+        assert not re.search("[\u202a-\u202e\u2066-\u2069]", part)
+        assert "\nBcc:" not in part
+
+
 def test_yen_have_no_decimals_and_dinars_three() -> None:
     assert "¥7,520" in render(draft(locale="en-US", order=replace(ORDER, currency="JPY"))).text
     assert re.search(r"KWD\s?7\.520", render(draft(locale="en-US", order=replace(ORDER, currency="KWD"))).text)

@@ -17,6 +17,7 @@ from typing import Final
 from notifications.addresses import needs_smtputf8
 
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")  # would turn what follows around, to the end of its line
 _PHRASE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*\Z")
 _WORD_BYTES: Final = 39  # of UTF-8 in one encoded-word: 64 columns with its marks, beside the header's name at most 76
 _LINE: Final = 76
@@ -102,8 +103,11 @@ def mailbox(name: str, address: str, used: int) -> str:
 
 
 def clean_text(value: str) -> str:
-    """The text on one line: line breaks and control characters become a space, the ends are trimmed."""
-    return " ".join(_UNSAFE.sub(" ", value).split(" ")).strip()
+    """The text on one line: line breaks and control characters become a space, the ends are trimmed.
+
+    Marks that override the direction of text go; letters of a right-to-left script bring their direction themselves.
+    """
+    return _UNSAFE.sub(" ", _TURNING.sub("", value)).strip()
 
 
 def _looks_encoded(value: str) -> bool:

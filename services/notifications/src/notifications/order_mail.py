@@ -12,16 +12,17 @@ MOST_LINES: Final = 100  # a mail of a wholesale order stays readable, and under
 def order_words(order: OrderFacts, language: Language, time_zone: str) -> dict[str, Any]:
     """The words of the confirmation's templates."""
     date = language.date(order.placed_at, time_zone)
+    number = clean_text(order.number)
     key = "order_confirmation.cancelled" if order.cancelled else "order_confirmation"
     total = language.money(order.total, order.currency)
     more = len(order.lines) - MOST_LINES
     tax_note = order.tax_included and order.tax > 0
     return {
         "title": language.say(f"{key}.title"),
-        "lead": language.say(f"{key}.lead", number=order.number, date=date),
+        "lead": language.say(f"{key}.lead", number=number, date=date),
         "preheader": language.say("order_confirmation.preheader", total=total, date=date),
         "order": {
-            "heading": language.say("order.number", number=order.number),
+            "heading": language.say("order.number", number=number),
             "say_items": language.say("order.items"),
             "lines": [
                 {

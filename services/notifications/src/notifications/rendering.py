@@ -116,7 +116,7 @@ def _words(draft: Draft, language: Language) -> dict[str, Any]:
 def _content(draft: Draft, language: Language) -> dict[str, Any]:
     if draft.workflow == ORDER_CONFIRMATION and draft.order is not None:
         return order_words(draft.order, language, draft.shop.time_zone)
-    number = draft.order.number if draft.order else None
+    number = clean_text(draft.order.number) if draft.order else None
     lead = f"{draft.workflow}.lead"
     said = language.say(f"{lead}_order", number=number) if number else language.say(lead)
     if draft.workflow == SURVEY_INVITATION:
