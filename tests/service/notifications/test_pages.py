@@ -146,6 +146,25 @@ async def test_the_page_speaks_the_customers_language_and_is_kept_by_nobody(worl
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "spoken", "refusal"),
+    [
+        ("pt-BR,pt;q=0.9,de;q=0.8", "de", "Dieser Link ist nicht gültig"),
+        ("fr;q=0.1, es;q=0.9", "es", "Este enlace no es válido"),
+        ("ja, *;q=0.5", "fr", "This link is not valid"),  # the shop's; of a link that is none no shop is known
+        ("", "fr", "This link is not valid"),
+    ],
+)
+async def test_of_a_customer_without_a_language_the_browsers_best_one_counts(
+    world: World, asked: str, spoken: str, refusal: str
+) -> None:
+    await world.tell(shop(locale="fr"), customer(), order())
+    link = await link_of(world, "order_confirmation")
+    async with world.service.anonymous({**BROWSER, "Accept-Language": asked}) as client:
+        assert f'<html lang="{spoken}">' in (await client.get(link)).text
+        assert f"<h1>{refusal}</h1>" in (await client.get(link + "x")).text
+
+
 async def test_the_shop_reads_and_changes_preferences_through_the_api(world: World) -> None:
     path = "/v1/notifications/customers/c9/preferences"
     async with world.service.client() as client:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import feedback.page
-from feedback.page.language import LANGUAGES, accepted, language_for
+from feedback.page.language import LANGUAGES, language_for
 
 TEXTS = {
     code: json.loads((Path(feedback.page.__file__).parent / "texts" / f"{code}.json").read_text()) for code in LANGUAGES
@@ -23,23 +23,6 @@ def test_every_language_says_everything_with_the_same_places(code: str) -> None:
         key: places(text) for key, text in TEXTS["en"].items()
     }
     assert all(TEXTS[code].values())
-
-
-HEADERS = {
-    "de": ["de"],
-    "de-AT,de;q=0.9,en;q=0.8": ["de-AT", "de", "en"],
-    "en;q=0.3, fr;q=0.9": ["fr", "en"],
-    "*": [],
-    "de;q=0": [],
-    "de;q=x,en": ["en"],
-    "": [],
-    ";;;,,": [],
-}
-
-
-@pytest.mark.parametrize(("header", "tags"), HEADERS.items(), ids=HEADERS)
-def test_what_a_browser_accepts(header: str, tags: list[str]) -> None:
-    assert accepted(header) == tags
 
 
 def test_the_first_language_that_the_page_speaks_is_taken() -> None:

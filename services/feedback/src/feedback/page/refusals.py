@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from comeback_kit import problems
 from comeback_kit.errors import DomainError, Unavailable
-from feedback.page.language import accepted, language_for
+from comeback_kit.languages import accepted
+from feedback.page.language import language_for
 from feedback.page.rendering import HEADERS
 from feedback.page.views import note_page
 

@@ -13,12 +13,13 @@ from starlette.responses import Response
 from comeback_kit.db import Connection
 from comeback_kit.errors import FieldError
 from comeback_kit.http import Now, RuntimeDep
+from comeback_kit.languages import accepted
 from feedback.answering import Occasion, keep
 from feedback.errors import AlreadyAnswered, AnswersInvalid, SurveyUnknown
 from feedback.links import SurveyLink
 from feedback.page import forms
 from feedback.page.forms import Sent
-from feedback.page.language import Language, accepted, language_for
+from feedback.page.language import Language, language_for
 from feedback.page.questions import asked_in
 from feedback.page.refusals import PageRoute, reads_html, reads_json
 from feedback.page.rendering import HEADERS

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from comeback_kit.auth import Principal
 from comeback_kit.errors import MissingScope
 from comeback_kit.http import Caller, Id, Now, RuntimeDep, TransactionRoute, Tx
+from comeback_kit.languages import accepted
 from feedback import queries
-from feedback.page.language import accepted
 from feedback.schemas import PostPurchase
 from feedback.service_state import state_of
 

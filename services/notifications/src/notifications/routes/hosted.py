@@ -1,5 +1,6 @@
 """The hosted preference page, reached from the links in mails. A GET never writes: scanners open every link."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -9,6 +10,8 @@ from starlette.datastructures import FormData
 from comeback_kit.db import Connection
 from comeback_kit.errors import Unprocessable
 from comeback_kit.http import Now, RuntimeDep
+from comeback_kit.languages import accepted
+from comeback_kit.runtime import Runtime
 from notifications import contacts, links, preferences, queries
 from notifications.errors import LinkInvalid
 from notifications.language import Language, language_for
@@ -43,7 +46,14 @@ async def preference_page(
 @router.post("/{token}")
 async def change_preferences(token: str, request: Request, runtime: RuntimeDep, now: Now) -> Response:
     """One click from a mail program (RFC 8058), or the page's own form."""
-    shop_id, form = _shop_of(token), await request.form()
+    shop_id = _shop_of(token)
+    async with request.form() as form:
+        return await _changed(token, shop_id, form, request, runtime, now)
+
+
+async def _changed(
+    token: str, shop_id: str, form: FormData, request: Request, runtime: Runtime, now: datetime
+) -> Response:
     state = state_of(runtime)
     async with runtime.db.request(shop_id) as tx:
         link = await _verified(tx, token, shop_id, state)
@@ -70,7 +80,13 @@ async def _verified(tx: Connection, token: str, shop_id: str, state: ServiceStat
 def _refuse(request: Request) -> Response:
     # The same answer whatever is wrong, so that nobody learns which shops and customers exist.
     if "text/html" in request.headers.get("accept", ""):
-        return page("link_invalid.html", {"lang": "en"}, status=LinkInvalid.status)
+        language = language_for(accepted(request.headers.get("accept-language")))
+        words = {
+            "lang": language.tag,
+            "title": language.say("page.link_invalid"),
+            "text": language.say("page.link_invalid.about"),
+        }
+        return page("link_invalid.html", words, status=LinkInvalid.status)
     raise LinkInvalid
 
 
@@ -88,8 +104,8 @@ async def _language(tx: Connection, link: PreferenceLink, shop: Shop, request: R
     fields = await tx.fetchval(
         "select fields from customers where shop_id = $1 and customer_id = $2", link.shop_id, person
     )
-    browser = request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip()[:20]
-    return language_for([contacts.value(contacts.from_json(fields or {}), "locale"), browser, shop.locale])
+    own = contacts.value(contacts.from_json(fields or {}), "locale")
+    return language_for([own, *accepted(request.headers.get("accept-language")), shop.locale])
 
 
 def _words(language: Language, shop: Shop, chosen: dict[str, bool], saved: str | None) -> dict[str, object]:
