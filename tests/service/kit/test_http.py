@@ -1,12 +1,16 @@
 """The HTTP manners on a real database: transactions, scopes, idempotency keys, problems, row-level security."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
+from starlette.responses import Response
 
+from comeback_kit import idempotency
 from comeback_kit.db import Database, SuperuserRefused, role_name
 from tests.support.apps import Clock, ServiceUnderTest, service_app
 from tests.support.postgres import TestServer
@@ -204,6 +208,25 @@ async def test_a_hundred_at_once_under_one_key_have_one_effect(tiny: ServiceUnde
     fresh = [a for a in answers if a.status_code == 201 and "idempotency-replay" not in a.headers]
     assert len(fresh) == 1
     assert all(a.headers["retry-after"] for a in answers if a.status_code == 409)
+
+
+async def test_a_refusal_that_comes_from_the_own_effect_gives_way_to_the_first_answer(
+    tiny: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the kept answers may be older than the lock that comes with it: then the first answer is not seen."""
+    begin, looks = idempotency.begin, itertools.count()
+
+    async def looked_too_early(*arguments: Any) -> Response | None:
+        return None if next(looks) == 0 else await begin(*arguments)
+
+    async with tiny.client() as client:
+        first = await client.post("/v1/tiny/notes", json=note(), headers={"Idempotency-Key": "k"})
+        monkeypatch.setattr(idempotency, "begin", looked_too_early)
+        second = await client.post("/v1/tiny/notes", json=note(), headers={"Idempotency-Key": "k"})
+        refused = await client.post("/v1/tiny/notes", json=note(), headers={"Idempotency-Key": "other"})
+    assert (first.status_code, second.status_code, refused.status_code) == (201, 201, 409)
+    assert second.headers["idempotency-replay"] == "true"
+    assert second.json() == first.json()
 
 
 async def test_ready_needs_the_schema_of_the_code(tiny: ServiceUnderTest) -> None:

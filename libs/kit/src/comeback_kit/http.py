@@ -18,7 +18,7 @@ from comeback_kit.auth import Principal
 from comeback_kit.bodies import Answer, Body, Id, IdText
 from comeback_kit.db import Connection, ShopReader
 from comeback_kit.endpoints import Handler
-from comeback_kit.errors import Forbidden, MissingScope, Unauthorized, Unavailable
+from comeback_kit.errors import DomainError, Forbidden, MissingScope, Unauthorized, Unavailable
 from comeback_kit.runtime import Runtime
 
 __all__ = [
@@ -121,6 +121,7 @@ async def _run(
     claim: idempotency.Claim | None,
     handle: Handler,
 ) -> Response:
+    begun = False
     try:
         async with runtime.db.request(principal.shop_id) as tx:
             request.state.tx = tx
@@ -128,14 +129,27 @@ async def _run(
                 kept = await idempotency.begin(tx, claim, runtime.clock())
                 if kept is not None:
                     return kept
+            begun = True
             response = await handle(request)
             if response.status_code >= 400:
                 raise _RolledBack(response)
             if claim is not None:
                 await idempotency.keep(tx, claim, response, runtime.clock())
             return response
-    except _RolledBack as rolled_back:
-        return rolled_back.response
+    except (_RolledBack, DomainError) as error:
+        if begun and claim is not None:
+            kept = await _answered_meanwhile(principal, runtime, claim)
+            if kept is not None:
+                return kept
+        if isinstance(error, _RolledBack):
+            return error.response
+        raise
+
+
+async def _answered_meanwhile(principal: Principal, runtime: Runtime, claim: idempotency.Claim) -> Response | None:
+    """The answer that the same request was given between our look and our lock: its effect may be what refuses us."""
+    async with runtime.db.request(principal.shop_id) as tx:
+        return await idempotency.begin(tx, claim, runtime.clock())
 
 
 def runtime_of(request: Request) -> Runtime:
