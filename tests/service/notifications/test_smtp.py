@@ -61,6 +61,13 @@ async def test_a_mail_arrives_as_it_was_written_over_a_kept_connection() -> None
         ("sender", "530 5.7.0 authenticate first", "away", False),
         ("sender", "452 4.3.1 full", "retry", False),
         ("data", DROP, "retry", False),
+        ("rcpt", "hello", "retry", False),  # no reply: what comes after it on this connection is not to be trusted
+        ("data", "hello", "retry", False),
+        ("rcpt", "250 " + "x" * 10_000, "retry", False),
+        ("rcpt", "421 4.3.2 shutting down", "retry", False),
+        ("rcpt", "530 5.7.1 Client was not authenticated", "retry", False),
+        ("rcpt", "554 5.7.1 <ada@example.com>: Relay access denied", "retry", False),
+        ("rcpt", "550 relay not permitted", "retry", False),
     ],
 )
 async def test_each_answer_has_its_meaning_and_the_next_mail_goes_through(

@@ -104,3 +104,10 @@ def test_a_servers_answer_is_understood(error: Exception, kind: str, suppress: b
     verdict = judge(error, "ada@example.com")
     assert (verdict.kind, verdict.suppress) == (kind, suppress)
     assert "ada@example.com" not in verdict.reply
+
+
+def test_any_bytes_of_an_answer_can_be_kept() -> None:
+    words = b"5.1.1 Empf\xe4nger\x00 unbekannt\x1b[0m".decode("utf-8", "surrogateescape")
+    assert judge(_rcpt(550, words), "ada@example.com").reply == "550 5.1.1 Empf?nger unbekannt [0m"
+    away = judge(SMTPSenderRefused(550, words, "a@b"), "ada@example.com").reply
+    assert away == "the server refuses the sender: 550 5.1.1 Empf?nger unbekannt [0m"

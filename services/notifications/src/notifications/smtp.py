@@ -20,6 +20,7 @@ from aiosmtplib import (
 )
 
 from notifications.addresses import needs_smtputf8
+from notifications.mime import clean_text
 from notifications.smtp_url import SmtpUrl
 from notifications.transport import Outgoing, Verdict
 
@@ -32,6 +33,9 @@ _ENHANCED: Final = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 # The mailbox or its domain does not exist, has moved, or takes no mail; 5.1.7 and 5.1.8 speak of the sender.
 _NO_SUCH_MAILBOX: Final = frozenset({"0", "1", "2", "3", "4", "6", "10"})
 _TOO_BIG: Final = 552
+_CLOSING: Final = 421
+_LOG_IN_FIRST: Final = 530
+_NO_RELAY: Final = re.compile(r"\brelay", re.IGNORECASE)
 
 
 class _Refused(Exception):
@@ -58,7 +62,7 @@ class SmtpTransport:
             await client.sendmail(mail.sender, [mail.recipient], mail.content, mail_options=options)
         except (SMTPException, OSError, TimeoutError) as error:
             verdict = judge(error, mail.recipient)
-            self._put_back(client, healthy=isinstance(error, SMTPResponseException | SMTPRecipientsRefused))
+            self._put_back(client, healthy=_in_step(error))
             return verdict
         except BaseException:
             client.close()
@@ -142,6 +146,9 @@ def _judge_reply(error: SMTPResponseException, recipient: str) -> Verdict:
     reply = _say(error, recipient)
     if not 500 <= error.code < 600:
         return Verdict("retry", reply)
+    if error.code == _LOG_IN_FIRST or _NO_RELAY.search(error.message):
+        # Ours to repair, and no word about the mailbox. Not "away": if it is said of one domain, the others go on.
+        return Verdict("retry", reply)
     enhanced = _ENHANCED.search(error.message)
     gone = enhanced is not None and enhanced[1] == "5" and enhanced[2] == "1" and enhanced[3] in _NO_SUCH_MAILBOX
     return Verdict("bounced", reply, suppress=gone)
@@ -149,15 +156,30 @@ def _judge_reply(error: SMTPResponseException, recipient: str) -> Verdict:
 
 def _say(error: SMTPResponseException, recipient: str) -> str:
     """The server's words on one line, without the address (they outlive the person's erasure)."""
-    words = " ".join(str(error.message).split())
-    cleaned = re.sub(re.escape(recipient), "<recipient>", words, flags=re.IGNORECASE)
+    cleaned = re.sub(re.escape(recipient), "<recipient>", _words(error), flags=re.IGNORECASE)
     return f"{error.code} {cleaned}"[:300]
 
 
 def _say_refusal(error: Exception) -> str:
     if isinstance(error, SMTPResponseException):
-        return f"the mail server refuses us: {error.code} {' '.join(str(error.message).split())}"[:300]
+        return f"the mail server refuses us: {error.code} {_words(error)}"[:300]
     return f"the mail server cannot be reached: {type(error).__name__}"
+
+
+def _words(error: SMTPResponseException) -> str:
+    """What the server said, on one line that a database can hold, whatever bytes it was."""
+    readable = str(error.message).encode("utf-8", "replace").decode()
+    return " ".join(clean_text(readable).split())
+
+
+def _in_step(error: Exception) -> bool:
+    """Whether the connection can go on: the server has refused something in words that SMTP knows.
+
+    After anything else its next words might be about this mail, and be taken for an answer about the next one.
+    """
+    if isinstance(error, SMTPRecipientsRefused):
+        return all(_in_step(refused) for refused in error.recipients)
+    return isinstance(error, SMTPResponseException) and 400 <= error.code < 600 and error.code != _CLOSING
 
 
 async def _alive(client: SMTP, idle: float) -> bool:
