@@ -34,7 +34,7 @@ async def link(world: World) -> AsyncIterator[str]:
         yield base + await world.link()
 
 
-async def test_the_survey_is_answered_by_keyboard_alone(world: World, link: str, browser: Browser) -> None:
+async def test_d17_the_survey_is_answered_by_keyboard_alone(world: World, link: str, browser: Browser) -> None:
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     await page.goto(link)
@@ -70,7 +70,7 @@ async def test_what_was_left_out_is_pointed_at_and_reached_by_keyboard(
     assert [one["score"] for one in await world.responses()] == [0]
 
 
-async def test_it_is_answered_by_clicks_alone_and_asks_once(world: World, link: str, browser: Browser) -> None:
+async def test_d17_it_is_answered_by_clicks_alone_and_asks_once(world: World, link: str, browser: Browser) -> None:
     page = await browser.new_page()
     await page.goto(f"{link}?nps=2")
     assert await page.get_by_role("radio", name="2", exact=True).is_checked()

@@ -70,7 +70,7 @@ async def test_points_and_their_order_in_the_same_moment_never_miss_each_other(w
         assert row["state"] == ("skipped" if int(row["order_id"][1:]) % 2 else "sent")
 
 
-async def test_case_53_a_hundred_consumers_with_the_same_event_make_one_message(world: World) -> None:
+async def test_a_hundred_consumers_with_the_same_event_make_one_message(world: World) -> None:
     await handle(world, take_customers, [customer()])
     await asyncio.gather(*(handle(world, take_orders, [order()], delay=0.001 * (n % 3)) for n in range(100)))
     await asyncio.gather(*(handle(world, take_points, [points()]) for _ in range(100)))

@@ -4,11 +4,16 @@ import asyncio
 import email
 import email.policy
 import random
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.service.notifications.world import World, ago, customer, entry, instant, order, points, shop, survey
+from tests.service.notifications.world import world as run
+from tests.support.apps import Clock
+from tests.support.postgres import TestServer
 
 
 async def test_an_order_is_confirmed_in_a_mail_that_reads_well(world: World) -> None:
@@ -67,6 +72,20 @@ async def test_case_7_an_event_repeated_a_hundred_times_makes_one_mail(world: Wo
     await world.tell(customer(), *[order(id="e1") for _ in range(50)], *[order(id=f"x{n}") for n in range(50)])
     assert await world.states(order_id="1001") == {"order_confirmation": ("sent", None)}
     assert len(world.files()) == 1
+
+
+async def test_case_6_an_event_that_is_replayed_days_later_makes_no_second_mail(
+    postgres: TestServer, tmp_path: Path
+) -> None:
+    clock = Clock(ago())
+    async with run(postgres, tmp_path / "mails", clock=clock) as world:
+        placed = order(at=clock.now)
+        await world.tell(customer(), placed, points())
+        for hours in (25, 24):
+            clock.now = clock.now + timedelta(hours=hours)
+            await world.tell(placed, order(at=clock.now, placed_at=instant(ago())), points(at=clock.now))
+        assert await world.states() == {"order_confirmation": ("sent", None), "points_earned": ("sent", None)}
+        assert len(world.files()) == 2
 
 
 async def test_case_8_two_orders_of_one_customer_have_two_confirmations(world: World) -> None:

@@ -2,11 +2,14 @@
 
 import re
 from html import unescape
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.service.notifications.world import World, ago, customer, entry, instant, order, points, shop, survey
+from tests.service.notifications.world import world as run
+from tests.support.postgres import TestServer
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -45,6 +48,17 @@ async def test_case_58_and_60_one_click_needs_no_page_and_ends_surveys_but_not_r
         "survey_invitation": ("skipped", "unsubscribed"),
     }
     assert await chosen(world) == {"orders": True, "points": True, "surveys": False, "marketing": False}
+
+
+async def test_case_59_every_mail_says_in_its_headers_how_to_end_it(postgres: TestServer, tmp_path: Path) -> None:
+    async with run(postgres, tmp_path, public_url="https://shop.test") as running:
+        await running.tell(customer(), order(), survey())
+        mails = [file.read_text() for file in running.files()]
+        assert len(mails) == 2
+        for mail in mails:  # a receipt needs none, and has a way to the preferences in it
+            head = mail.partition("\n\n")[0]
+            assert len(re.findall(r"^List-Unsubscribe: <https://shop\.test/p/[\w.-]+>$", head, re.MULTILINE)) == 1
+            assert len(re.findall(r"^List-Unsubscribe-Post: List-Unsubscribe=One-Click$", head, re.MULTILINE)) == 1
 
 
 async def test_one_click_in_a_points_mail_ends_points_mails(world: World) -> None:
