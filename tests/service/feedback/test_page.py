@@ -317,6 +317,8 @@ async def test_a_form_that_names_a_version_that_never_was_is_taken_by_the_newest
         (b'{"answers": {}, "finished": "yes"}', "application/json", 422),
         (b'{"answers": {}, "extra": 1}', "application/json", 422),
         (b'{"nps": "\\u0000"}', "application/json", 422),
+        (b'{"nps": 9, "comment": "\\ud800"}', "application/json", 422),
+        (b'{"nps": NaN}', "application/json", 400),
         (b'{"nps": 99999999999999999999999}', "application/json", 422),
         (b"nps=9", "multipart/form-data; boundary=x", 415),
         (b"nps=9", "text/plain", 415),
@@ -334,6 +336,19 @@ async def test_a_body_that_is_none_is_refused_and_nothing_kept(
     page = await world.visitor.post(path, content=body, headers={"Content-Type": kind, **HTML})
     assert page.status_code == status
     assert await responses(world) == 0
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_text_that_nothing_can_hold_is_pointed_at(world: World, wrapped: bool) -> None:
+    await world.take(delivered(at=world.now))
+    path = await world.link()
+    async with world.json() as program:
+        for text in ("a\\u0000", "\\udfff"):
+            answers = f'{{"nps": 9, "comment": "{text}"}}'
+            body = f'{{"answers": {answers}}}' if wrapped else answers
+            answer = await program.post(path, content=body, headers={"Content-Type": "application/json"})
+            pointers = [error["pointer"] for error in answer.json()["errors"]]
+            assert (answer.status_code, pointers) == (422, ["/answers/comment"])
 
 
 async def test_a_bare_form_without_hidden_fields_is_enough(world: World) -> None:

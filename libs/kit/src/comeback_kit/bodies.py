@@ -1,5 +1,6 @@
 """Base classes of request and response bodies, and the types that every path uses."""
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -77,6 +78,20 @@ def _placed(title: str, error: Misfit) -> ValidationError:
     place = tuple(reversed(error.place[-1:] if deep else error.place))
     return ValidationError.from_exception_data(title, [InitErrorDetails(type=kind, loc=place, input=None)])
 
+
+def decode_json(raw: bytes) -> Any:
+    """A body as it was sent, lone surrogates too: ``check_tree`` says where they are.
+
+    Raises ``ValueError`` or ``RecursionError`` for what is no JSON.
+    """
+    return _JSON.decode(raw.decode("utf-8-sig", "surrogatepass"))
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)
 
 IdText = Annotated[str, AfterValidator(check_id)]
 Id = Annotated[str, Path(min_length=1, max_length=128), AfterValidator(check_id)]

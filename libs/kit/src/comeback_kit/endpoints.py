@@ -22,6 +22,7 @@ from pydantic_core import PydanticUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
+from comeback_kit.bodies import decode_json
 from comeback_kit.errors import BadRequest, UnsupportedMediaType
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -221,16 +222,9 @@ async def _body(request: Request) -> Any:
     if kind is not None and kind != "application/json" and not _says_json(kind):
         raise UnsupportedMediaType("send `Content-Type: application/json`")
     try:
-        return _JSON.decode(raw.decode("utf-8-sig", "surrogatepass"))  # the models say which field has a surrogate
+        return decode_json(raw)
     except (ValueError, RecursionError) as error:
         raise BadRequest("the body is not valid JSON") from error
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-_JSON = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _says_json(kind: str) -> bool:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-import msgspec
-
-from comeback_kit.bodies import check_tree
+from comeback_kit.bodies import Misfit, check_tree, decode_json
 from comeback_kit.errors import BadRequest, FieldError
+from comeback_kit.problems import pointer
 from feedback.errors import AnswersInvalid, FormUnreadable, MediaTypeUnknown
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -66,8 +65,8 @@ def _version(text: str) -> int | None:
 
 def _json(body: bytes) -> Sent:
     try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+        document = decode_json(body)
+    except (ValueError, RecursionError) as error:
         raise BadRequest("the body is not valid JSON") from error
     if not isinstance(document, dict):
         raise _wrong("", 'must be an object: {"answers": {"nps": 9}}')
@@ -87,8 +86,8 @@ def _json(body: bytes) -> Sent:
 def _clean(answers: dict[str, Any]) -> dict[str, Any]:
     try:
         check_tree(answers)
-    except ValueError as error:
-        raise _wrong("/answers", str(error)) from error
+    except Misfit as error:
+        raise _wrong(pointer(["answers", *error.place[-1:]]), str(error)) from error
     return answers
 
 
