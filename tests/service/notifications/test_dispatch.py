@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -18,8 +19,9 @@ from notifications.dispatch import Dispatcher
 from notifications.service_state import state_of
 from notifications.transport import Outgoing, Verdict
 from tests.service.notifications.smtp_server import DROP, HANG, Inbox, smtp_server
-from tests.service.notifications.world import World, customer, order
+from tests.service.notifications.world import World, ago, customer, order
 from tests.service.notifications.world import world as run
+from tests.support.apps import Clock
 from tests.support.postgres import TestServer
 from tests.support.waiting import eventually
 
@@ -117,6 +119,28 @@ async def test_a_server_that_is_away_is_waited_for_and_nothing_is_lost(postgres:
             await running.caught_up()
             assert len(set(inbox.ids())) == len(inbox.ids()) == 20
         assert {one["state"] for one in await running.messages()} == {"sent"}
+
+
+async def test_the_day_of_refusals_begins_with_the_first_refusal(postgres: TestServer, tmp_path: Path) -> None:
+    clock = Clock(ago())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with run(postgres, tmp_path, smtp_url=f"smtp://127.0.0.1:{port}", clock=clock) as running:
+        await running.append(customer(), order())
+
+        async def said(words: str) -> bool:
+            return any(words in (one["last_reply"] or "") for one in await running.messages())
+
+        await eventually(lambda: said("cannot be reached"))
+        clock.now += timedelta(hours=25)  # the server was away, which is no refusal
+        async with smtp_server(port=port) as inbox:
+            inbox.rcpt.append("451 4.7.1 greylisted")
+            await eventually(lambda: said("greylisted"))
+            assert await running.states() == {"order_confirmation": ("sending", None)}
+            clock.now += timedelta(minutes=1)
+            await running.caught_up()
+        assert await running.states() == {"order_confirmation": ("sent", None)}
 
 
 async def test_several_dispatchers_share_the_work_and_hand_each_mail_over_once(mailing: World, inbox: Inbox) -> None:

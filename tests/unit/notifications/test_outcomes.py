@@ -30,7 +30,7 @@ AT = "2026-01-01T00:00:00.000000Z"
 def claimed(**changes: Any) -> Claimed:
     fields: dict[str, Any] = {
         "shop_id": "demo", "id": "msg_1", "workflow": "survey_invitation", "recipient": "c1", "customer_id": "c1",
-        "order_id": "", "occasion": "", "data": {}, "attempts": 1, "tried_at": NOW,
+        "order_id": "", "occasion": "", "data": {}, "attempts": 1, "tried_at": None,
         "fields": {"email": ("ada@example.com", AT)}, "order_state": None, "shop": Shop("Shop"), "stated": {},
         "secrets": ShopSecrets(b"s", (b"k",)), "suppressed": False,
     }  # fmt: skip

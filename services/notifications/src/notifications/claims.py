@@ -20,7 +20,7 @@ _CLAIM: Final = """
       order by next_at limit $2 for update skip locked
     ), claimed as (
       update messages m
-      set claim = $3, next_at = $4, attempts = m.attempts + 1, tried_at = coalesce(m.tried_at, $1)
+      set claim = $3, next_at = $4, attempts = m.attempts + 1
       from due where m.shop_id = due.shop_id and m.id = due.id
       returning m.*
     )
@@ -37,7 +37,7 @@ _CLAIM: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One message to hand over now, with everything it is made of."""
+    """One message to hand over now, with everything it is made of. ``tried_at``: when it was first refused for now."""
 
     shop_id: str
     id: str
@@ -48,7 +48,7 @@ class Claimed:
     occasion: str
     data: dict[str, Any]
     attempts: int
-    tried_at: datetime
+    tried_at: datetime | None
     fields: contacts.Fields
     order_state: OrderState | None
     shop: Shop

@@ -25,6 +25,7 @@ _MARK: Final = """
     update messages m set
       state = w.state, reason = w.reason, subject = coalesce(w.subject, m.subject), last_reply = w.reply,
       attempts = m.attempts - w.uncounted, next_at = w.next_at, claim = null,
+      tried_at = case when w.state = 'sending' and w.uncounted = 0 then coalesce(m.tried_at, $9) else m.tried_at end,
       sent_at = case when w.state = 'sent' then $9::timestamptz end
     from found w where m.shop_id = w.shop_id and m.id = w.id
     returning m.shop_id, m.id, m.workflow, m.channel, m.customer_id, m.order_id, m.state, m.reason, m.traceparent"""

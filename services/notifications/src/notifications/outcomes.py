@@ -29,7 +29,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How retries are spaced: ``first`` doubled each time up to ``most``, until ``give_up`` after the first attempt."""
+    """How retries are spaced: ``first`` doubled each time up to ``most``, until ``give_up`` after the first refusal."""
 
     first: timedelta
     most: timedelta
@@ -64,6 +64,6 @@ def outcome_of(message: Claimed, mail: Mail, verdict: Verdict, patience: Patienc
         return Outcome(message, "failed", "invalid_address", verdict.reply, mail)
     if verdict.kind == "away":
         return Outcome(message, "sending", reply=verdict.reply, next_at=now, counted=False)
-    if now - message.tried_at >= patience.give_up:
+    if message.tried_at is not None and now - message.tried_at >= patience.give_up:
         return Outcome(message, "failed", "undeliverable", verdict.reply, mail)
     return Outcome(message, "sending", reply=verdict.reply, next_at=now + patience.wait(message.attempts))
