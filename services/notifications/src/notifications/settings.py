@@ -7,12 +7,20 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from comeback_kit.settings import ServiceSettings
+from notifications.addresses import usable
 from notifications.smtp_url import SmtpUrl, parse_smtp_url
 
 
 def _smtp_url(value: str) -> str:
     parse_smtp_url(value)
     return value
+
+
+def _sender(value: str) -> str:
+    address = usable(value)
+    if address is None or not address.isascii():  # a server may take no other sender, and then no mail would leave
+        raise ValueError("must be an e-mail address without a name, in ASCII before the @: shop@example.com")
+    return address
 
 
 class Settings(ServiceSettings):
@@ -25,10 +33,9 @@ class Settings(ServiceSettings):
         description="smtp://, smtp+starttls:// or smtps://user:password@host:port; without it mails go to `mail_dir`",
     )
     mail_dir: Path = Field(default=Path(".run/mails"), description="folder of mails while there is no SMTP server")
-    mail_from: str | None = Field(
+    mail_from: Annotated[str, AfterValidator(_sender)] | None = Field(
         default=None,
         description="sender address, `no-reply@` the public host if not set; the shop's name stands before it",
-        pattern=r"^[^\s@<>\"]+@[^\s@<>\"]+$",
     )
     mail_connections: int = Field(default=4, ge=1, le=64, description="SMTP connections, kept open, of this process")
     mail_timeout: float = Field(default=30.0, gt=0, le=300, description="seconds that one SMTP command may take")
