@@ -129,6 +129,17 @@ async def test_an_erased_person_leaves_nothing_to_read_and_does_not_come_back(wo
         assert "Zebedee" not in text
 
 
+async def test_what_was_noted_on_an_order_is_not_kept(world: World) -> None:
+    line = {"line_id": "1", "title": "Ring", "quantity": 1, "unit_price": 100, "total": 100}
+    noted = {"attributes": {"gift_note": "For Zebedee"}, "lines": [{**line, "attributes": {"engraving": "Zebedee"}}]}
+    sums = {"shipping": 0, "tax": 0, "total": 100}
+    await world.tell(customer(), order(**noted, **sums), order(**noted, **sums, kind="order.updated"))
+    assert await world.states() == {"order_confirmation": ("sent", None)}
+    (kept,) = await world.rows("select state::text from orders")
+    assert "Ring" in kept["state"]
+    assert "Zebedee" not in kept["state"]
+
+
 async def test_what_an_erased_person_was_told_keeps_its_numbers(world: World) -> None:
     await world.tell(shop(), customer(), order(), points(), survey(url="http://shop.test/f/secret"))
     before = {one["workflow"]: one["subject"] for one in await world.messages()}

@@ -40,6 +40,19 @@ class OrderFacts:
     locale: str | None
 
 
+def without_notes(state: OrderState) -> OrderState:
+    """The order without its attributes and its lines': engravings, gift notes, names. No mail says them, so none stay.
+
+    Taken off before anything is merged, so that the merge stays the same in every order of the events.
+    """
+    kept = {name: value for name, value in state.items() if name != "attributes"}
+    if "lines" in kept:
+        kept["lines"] = [
+            {name: value for name, value in line.items() if name != "attributes"} for line in kept["lines"]
+        ]
+    return kept
+
+
 def customer_of(state: OrderState) -> str | None:
     """The order's customer, as far as it is known."""
     customer: dict[str, Any] = state.get("customer") or {}

@@ -59,7 +59,7 @@ def _read(events: Sequence[Event]) -> dict[OrderKey, _Heard]:
             continue  # a return names its order without its contents
         at = event.at
         try:
-            state = order_merge.from_event(event.data, event.time)
+            state = order_facts.without_notes(order_merge.from_event(event.data, event.time))
         except ValueError as error:
             raise PoisonEvent(event, f"the order cannot be read: {error}") from error
         key = (event.shopid, state["order_id"])
