@@ -64,7 +64,9 @@ async def test_merging_is_the_same_before_and_after_and_twice(world: World) -> N
 
 async def test_an_erased_person_leaves_numbers_without_a_name(world: World) -> None:
     await world.take(customer("updated", {"customer_id": "c1", "locale": "de"}, at=world.now))
-    await world.take(delivered(at=world.now, attributes={"note": "call c1"}))
+    ring = {"line_id": "1", "title": "Ring", "quantity": 1, "unit_price": 2000, "total": 2000}
+    lines = [{**ring, "attributes": {"engraving": "call c1"}}]
+    await world.take(delivered(at=world.now, attributes={"note": "call c1"}, lines=lines))
     await world.send(await world.link(), {"nps": "3", "comment": "I live at Elm Street"})
     await world.take(erased(world))
     score = await world.score()

@@ -77,6 +77,9 @@ async def _forget_invitations(tx: Connection, everyone: Collection[PersonKey]) -
 
 
 def anonymous(state: OrderState) -> OrderState:
-    """An order without its customer and without what a shop noted on it."""
+    """An order without its customer and without what was noted on it and its lines."""
     gone: Any = {"customer", "attributes"}
-    return {name: value for name, value in state.items() if name not in gone}
+    bare = {name: value for name, value in state.items() if name not in gone}
+    if "lines" in bare:
+        bare["lines"] = [{name: value for name, value in line.items() if name not in gone} for line in bare["lines"]]
+    return bare
