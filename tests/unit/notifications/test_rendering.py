@@ -28,6 +28,7 @@ ORDER = OrderFacts(
     total=7520,
     refunded=0,
     cancelled=False,
+    delivered=False,
     locale=None,
 )
 
@@ -128,7 +129,17 @@ def test_pending_points_are_not_called_spendable() -> None:
     data = {"points": 1, "balance": 0, "pending": True, "available_at": "2026-12-08T10:00:00.000000Z"}
     text = render(draft("points_earned", locale="en", data=data)).text
     assert "+1 point\n" in text
-    assert "from December 8, 2026 on" in text
+    assert "This point is reserved for you, and yours to spend from December 8, 2026 on." in text
+    later = {"points": 1200, "balance": 0, "pending": True}
+    assert "These points are reserved for you" in render(draft("points_earned", locale="en", data=later)).text
+    assert "Diese Punkte sind für Sie vorgemerkt" in render(draft("points_earned", locale="de", data=later)).text
+
+
+@pytest.mark.parametrize(("delivered", "said"), [(True, True), (False, False)])
+def test_only_of_a_delivered_order_a_survey_says_that_it_has_come(delivered: bool, said: bool) -> None:
+    order = replace(ORDER, delivered=delivered)
+    text = render(draft("survey_invitation", locale="en", order=order)).text
+    assert ("has reached you" in text, "recently bought from us" in text) == (said, not said)
 
 
 @pytest.mark.parametrize(

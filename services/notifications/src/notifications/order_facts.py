@@ -37,6 +37,7 @@ class OrderFacts:
     total: int
     refunded: int
     cancelled: bool
+    delivered: bool
     locale: str | None
 
 
@@ -106,5 +107,6 @@ def facts_of(state: OrderState | None) -> OrderFacts | None:
         total=state["total"],
         refunded=sum(refund.get("amount", 0) for refund in state["refunds"].values()),
         cancelled=state.get("state") == "cancelled",
+        delivered=state.get("fulfilment_state") == "delivered" or "delivered_at" in state,
         locale=(state.get("customer") or {}).get("locale"),
     )

@@ -118,6 +118,8 @@ def _content(draft: Draft, language: Language) -> dict[str, Any]:
         return order_words(draft.order, language, draft.shop.time_zone)
     number = clean_text(draft.order.number) if draft.order else None
     lead = f"{draft.workflow}.lead"
+    if draft.workflow == SURVEY_INVITATION and draft.order is not None and not draft.order.delivered:
+        number = None  # what is said of the order is that it has come, and a shop may ask before it has
     said = language.say(f"{lead}_order", number=number) if number else language.say(lead)
     if draft.workflow == SURVEY_INVITATION:
         return {
@@ -141,13 +143,14 @@ def _content(draft: Draft, language: Language) -> dict[str, Any]:
 
 
 def _availability(draft: Draft, language: Language) -> str:
+    points = abs(int(draft.data.get("points", 0)))
     if not draft.data.get("pending"):
-        return language.say("points_earned.now")
+        return language.say("points_earned.now", points)
     available_at = draft.data.get("available_at")
     if available_at is None:
-        return language.say("points_earned.later")
+        return language.say("points_earned.later", points)
     date = language.date(datetime.fromisoformat(available_at), draft.shop.time_zone)
-    return language.say("points_earned.later_date", date=date)
+    return language.say("points_earned.later_date", points, date=date)
 
 
 def _subject(draft: Draft, language: Language) -> str:
