@@ -117,3 +117,12 @@ def test_paths_begin_with_the_service(routes: list[tuple[str, APIRoute]]) -> Non
         if name == "gateway" or route.path in _OPEN or route.path.startswith(_OPEN_BEGINNINGS):
             continue
         assert route.path.startswith(f"/v1/{name}/"), f"{name}: {route.path}"
+
+
+def test_every_operation_says_in_words_what_it_is_for(routes: list[tuple[str, APIRoute]]) -> None:
+    nameless = [
+        f"{name} {sorted(route.methods or ())} {route.path}"
+        for name, route in routes
+        if route.include_in_schema and route.path not in _OPEN and not (route.summary and route.description)
+    ]
+    assert not nameless, f"FastAPI would make a summary of the function's name: {nameless}"

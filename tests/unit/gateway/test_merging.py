@@ -80,3 +80,15 @@ def test_the_page_loads_nothing_and_escapes_what_services_say() -> None:
     assert "http://" not in page
     assert "https://" not in page
     assert page.count("<details>") == 6
+
+
+def test_the_page_shows_code_as_code_and_can_be_scrolled_by_keyboard() -> None:
+    document = merged(OWN, {"loyalty": service("loyalty")}, [])
+    item = {"name": "lang", "in": "query", "description": "`en` <or> `de`"}
+    document["paths"]["/f/{token}"]["get"]["parameters"] = [item]
+    page = docs_page.render(document)
+    assert "<code>Retry-After</code>" in page
+    assert "<td><code>en</code> &lt;or&gt; <code>de</code>" in page
+    assert "`" not in page
+    assert page.count("<pre tabindex=0>") == page.count("<pre")
+    assert "<div class=w tabindex=0" in page

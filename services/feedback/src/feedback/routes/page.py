@@ -31,7 +31,7 @@ from feedback.survey.answers import to_json
 from feedback.survey.submission import Outcome
 from feedback.visits import Visit, claimed_shop, open_link, visit
 
-router = APIRouter(prefix="/f", tags=["hosted pages"], route_class=PageRoute)
+router = APIRouter(prefix="/f", tags=["Hosted pages"], route_class=PageRoute)
 
 _HTML: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/html": {}}, "description": "The survey, or what stands in its place."},
@@ -59,7 +59,7 @@ _FORM_BODY: dict[str, Any] = {
 
 
 @router.head("/{token}", include_in_schema=False)
-@router.get("/{token}", responses=_HTML, operation_id="survey_page")
+@router.get("/{token}", responses=_HTML, summary="The survey page", operation_id="survey_page")
 async def show(
     token: str,
     request: Request,
@@ -81,7 +81,9 @@ async def show(
     return _form(found, language, request, lang)
 
 
-@router.post("/{token}", responses=_HTML, operation_id="answer_survey", openapi_extra=_FORM_BODY)
+@router.post(
+    "/{token}", responses=_HTML, summary="Answer the survey", operation_id="answer_survey", openapi_extra=_FORM_BODY
+)
 async def answer(token: str, request: Request, runtime: RuntimeDep, now: Now) -> Response:
     """Answer. A link takes one answer; sent again, the first one stands. A page of several is kept until the last."""
     sent = forms.read(await request.body(), request.headers.get("content-type", ""))

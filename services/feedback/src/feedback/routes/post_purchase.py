@@ -12,7 +12,7 @@ from feedback import queries
 from feedback.schemas import PostPurchase
 from feedback.service_state import state_of
 
-router = APIRouter(prefix="/v1/feedback/orders", tags=["post-purchase"], route_class=TransactionRoute)
+router = APIRouter(prefix="/v1/feedback/orders", tags=["Post-purchase"], route_class=TransactionRoute)
 
 
 def _may_see_orders(caller: Caller) -> Principal:
@@ -21,7 +21,7 @@ def _may_see_orders(caller: Caller) -> Principal:
     return caller
 
 
-@router.get("/{order_id}/post-purchase")
+@router.get("/{order_id}/post-purchase", summary="Feedback's part of a thank-you page")
 async def post_purchase(
     order_id: Id,
     request: Request,

@@ -13,7 +13,7 @@ from feedback import queries, score_queries
 from feedback.schemas import ResponseItem, ScoreAnswer
 from feedback.score_queries import Metric, Period
 
-router = APIRouter(prefix="/v1/feedback", tags=["responses"], route_class=TransactionRoute)
+router = APIRouter(prefix="/v1/feedback", tags=["Responses"], route_class=TransactionRoute)
 
 IdFilter = Annotated[IdText | None, Query()]
 
@@ -27,7 +27,7 @@ def _in_utc(value: datetime) -> datetime:
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
-@router.get("/responses", dependencies=[requires("feedback:read")])
+@router.get("/responses", summary="Responses, newest first", dependencies=[requires("feedback:read")])
 async def list_responses(
     tx: Tx,
     caller: Caller,
@@ -51,7 +51,7 @@ async def list_responses(
     )
 
 
-@router.get("/scores", dependencies=[requires("feedback:read")])
+@router.get("/scores", summary="NPS, CSAT or CES, with its interval", dependencies=[requires("feedback:read")])
 async def get_score(
     tx: Tx,
     caller: Caller,

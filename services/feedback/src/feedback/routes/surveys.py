@@ -11,10 +11,10 @@ from feedback.schemas import SurveyAnswer, SurveyChange, SurveyItem
 from feedback.service_state import state_of
 from feedback.surveys import Version
 
-router = APIRouter(prefix="/v1/feedback/surveys", tags=["surveys"], route_class=TransactionRoute)
+router = APIRouter(prefix="/v1/feedback/surveys", tags=["Surveys"], route_class=TransactionRoute)
 
 
-@router.get("", dependencies=[requires("feedback:read")])
+@router.get("", summary="Surveys, by id", dependencies=[requires("feedback:read")])
 async def list_surveys(
     tx: Tx, caller: Caller, runtime: RuntimeDep, limit: Limit = 20, cursor: Cursor = None
 ) -> Page[SurveyItem]:
@@ -27,14 +27,14 @@ async def list_surveys(
     return Page(items=items, next_cursor=encode_cursor(items[-1].survey_id) if more else None)
 
 
-@router.get("/{survey_id}", dependencies=[requires("feedback:read")])
+@router.get("/{survey_id}", summary="A survey", dependencies=[requires("feedback:read")])
 async def get_survey(survey_id: Id, tx: Tx, caller: Caller, runtime: RuntimeDep) -> SurveyAnswer:
     """A survey in its newest version, every default shown. It can be changed and PUT back as it is."""
     version = await surveys.current_of(tx, caller.shop_id, survey_id, state_of(runtime).surveys)
     return _answer(version)
 
 
-@router.put("/{survey_id}", dependencies=[requires("feedback:write")])
+@router.put("/{survey_id}", summary="Set a survey, or make one", dependencies=[requires("feedback:write")])
 async def put_survey(survey_id: Id, change: SurveyChange, tx: Tx, caller: Caller, now: Now) -> SurveyAnswer:
     """Set a survey, or make one. Every PUT is a new version; links that are out show it, answers given keep theirs."""
     if change.survey_id is not None and change.survey_id != survey_id:
@@ -46,7 +46,11 @@ async def put_survey(survey_id: Id, change: SurveyChange, tx: Tx, caller: Caller
     return _answer(version)
 
 
-@router.get("/{survey_id}/versions/{version}", dependencies=[requires("feedback:read")])
+@router.get(
+    "/{survey_id}/versions/{version}",
+    summary="An earlier version of a survey",
+    dependencies=[requires("feedback:read")],
+)
 async def get_version(survey_id: Id, version: int, tx: Tx, caller: Caller, runtime: RuntimeDep) -> SurveyAnswer:
     """A survey as it was in an earlier version, which the answers of that time were given to."""
     if not 1 <= version < 2**31:

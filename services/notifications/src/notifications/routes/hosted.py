@@ -21,13 +21,13 @@ from notifications.rendering import Shop, web_url
 from notifications.service_state import ServiceState, state_of
 from notifications.workflows import CATEGORIES
 
-router = APIRouter(prefix="/p", tags=["hosted pages"])
+router = APIRouter(prefix="/p", tags=["Hosted pages"])
 
 _LONGEST = 4096
 
 
 @router.head("/{token}", include_in_schema=False)
-@router.get("/{token}", include_in_schema=True)
+@router.get("/{token}", summary="The preference page", include_in_schema=True)
 async def preference_page(
     token: str, request: Request, runtime: RuntimeDep, saved: Annotated[str | None, Query(max_length=20)] = None
 ) -> Response:
@@ -43,7 +43,7 @@ async def preference_page(
     return page("preferences.html", _words(language, shop, chosen, saved))
 
 
-@router.post("/{token}")
+@router.post("/{token}", summary="Unsubscribe, or save the preference page")
 async def change_preferences(token: str, request: Request, runtime: RuntimeDep, now: Now) -> Response:
     """One click from a mail program (RFC 8058), or the page's own form."""
     shop_id = _shop_of(token)

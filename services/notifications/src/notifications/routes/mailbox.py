@@ -17,7 +17,7 @@ from notifications.page_views import page
 from notifications.rendering import Shop
 from notifications.service_state import state_of
 
-router = APIRouter(prefix="/mailbox", tags=["mailbox"])
+router = APIRouter(prefix="/mailbox", tags=["Mailbox"])
 
 ShopChoice = Annotated[str | None, Query(max_length=128, description="the shop, for callers without a key")]
 _PAGE = 30
@@ -35,7 +35,7 @@ _REASONS = {
 }
 
 
-@router.get("")
+@router.get("", summary="The mailbox page")
 async def mailbox(
     request: Request,
     runtime: RuntimeDep,
@@ -56,7 +56,7 @@ async def mailbox(
     return page("mailbox.html", words)
 
 
-@router.get("/{message_id}")
+@router.get("/{message_id}", summary="A mail as its reader sees it")
 async def mail(
     message_id: Id,
     request: Request,

@@ -10,12 +10,12 @@ from notifications import queries
 from notifications.errors import MessageUnknown, OrderUnknown
 from notifications.schemas import Message, MessageDetail, PostPurchase
 
-router = APIRouter(prefix="/v1/notifications", tags=["messages"], route_class=TransactionRoute)
+router = APIRouter(prefix="/v1/notifications", tags=["Messages"], route_class=TransactionRoute)
 
 IdFilter = Annotated[IdText | None, Query()]
 
 
-@router.get("/messages", dependencies=[requires("notifications:read")])
+@router.get("/messages", summary="Messages, newest first", dependencies=[requires("notifications:read")])
 async def messages(
     tx: Tx,
     caller: Caller,
@@ -30,7 +30,7 @@ async def messages(
     )
 
 
-@router.get("/messages/{message_id}", dependencies=[requires("notifications:read")])
+@router.get("/messages/{message_id}", summary="A message, with its mail", dependencies=[requires("notifications:read")])
 async def message(message_id: Id, tx: Tx, caller: Caller) -> MessageDetail:
     """One message with the mail as it was sent."""
     found = await queries.message(tx, caller.shop_id, message_id)
@@ -39,7 +39,11 @@ async def message(message_id: Id, tx: Tx, caller: Caller) -> MessageDetail:
     return found
 
 
-@router.get("/orders/{order_id}/post-purchase", dependencies=[requires("notifications:read", or_customer=True)])
+@router.get(
+    "/orders/{order_id}/post-purchase",
+    summary="The messages' part of a thank-you page",
+    dependencies=[requires("notifications:read", or_customer=True)],
+)
 async def post_purchase(order_id: Id, tx: Tx, caller: Caller) -> PostPurchase:
     """The messages of an order, for its thank-you page. A customer sees only their own orders."""
     customer_id = caller.subject if caller.kind == "customer" else None

@@ -11,19 +11,19 @@ from notifications.service_state import state_of
 from notifications.workflows import CATEGORIES
 
 router = APIRouter(
-    prefix="/v1/notifications/customers/{customer_id}/preferences", tags=["preferences"], route_class=TransactionRoute
+    prefix="/v1/notifications/customers/{customer_id}/preferences", tags=["Preferences"], route_class=TransactionRoute
 )
 
 _REQUIRED = [category.id for category in CATEGORIES.values() if category.required]
 
 
-@router.get("", dependencies=[requires("notifications:read")])
+@router.get("", summary="Which mails a customer gets", dependencies=[requires("notifications:read")])
 async def get_preferences(customer_id: Id, tx: Tx, caller: Caller, runtime: RuntimeDep) -> Preferences:
     """Which kinds of mail a customer gets; one that we never heard of has the defaults."""
     return await _answer(tx, caller.shop_id, customer_id, runtime)
 
 
-@router.put("", dependencies=[requires("notifications:write")])
+@router.put("", summary="Set which mails a customer gets", dependencies=[requires("notifications:write")])
 async def put_preferences(
     customer_id: Id, change: PreferencesChange, tx: Tx, caller: Caller, runtime: RuntimeDep, now: Now
 ) -> Preferences:

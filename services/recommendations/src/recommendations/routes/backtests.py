@@ -18,7 +18,7 @@ from recommendations.backtest.report import as_page
 from recommendations.errors import BacktestNotReady, BacktestUnknown
 from recommendations.service_state import state_of
 
-router = APIRouter(prefix="/v1/recommendations/backtests", tags=["back-tests"], route_class=TransactionRoute)
+router = APIRouter(prefix="/v1/recommendations/backtests", tags=["Back-tests"], route_class=TransactionRoute)
 READ = requires("recommendations:read")
 WRITE = requires("recommendations:write")
 
@@ -42,7 +42,7 @@ class BacktestAnswer(Answer):
     finished_at: datetime | None
 
 
-@router.post("", status_code=202, dependencies=[WRITE])
+@router.post("", summary="Start a back-test", status_code=202, dependencies=[WRITE])
 async def start(body: BacktestBody, tx: Tx, caller: Caller, now: Now, runtime: RuntimeDep) -> BacktestAnswer:
     """Replay the last days: every order is asked for just before it is put in, and compared with popularity and with
     what the customer bought most often.
@@ -52,7 +52,7 @@ async def start(body: BacktestBody, tx: Tx, caller: Caller, now: Now, runtime: R
     return _answer(row)
 
 
-@router.get("", dependencies=[READ])
+@router.get("", summary="Back-tests, newest first", dependencies=[READ])
 async def every(tx: Tx, caller: Caller, limit: Limit = 20, cursor: Cursor = None) -> Page[BacktestAnswer]:
     """The shop's back-tests, newest first."""
     before = None
@@ -65,13 +65,15 @@ async def every(tx: Tx, caller: Caller, limit: Limit = 20, cursor: Cursor = None
     return Page(items=[_answer(row) for row in rows[:limit]], next_cursor=after)
 
 
-@router.get("/{backtest_id}", dependencies=[READ])
+@router.get("/{backtest_id}", summary="A back-test", dependencies=[READ])
 async def read(backtest_id: Id, tx: Tx, caller: Caller) -> BacktestAnswer:
     """One back-test."""
     return _answer(await _known(tx, caller, backtest_id))
 
 
-@router.get("/{backtest_id}/report", dependencies=[READ], response_class=HTMLResponse)
+@router.get(
+    "/{backtest_id}/report", summary="A back-test's report, as a page", dependencies=[READ], response_class=HTMLResponse
+)
 async def report(backtest_id: Id, tx: Tx, caller: Caller) -> HTMLResponse:
     """The result as a page with charts."""
     row = await _known(tx, caller, backtest_id)

@@ -6,10 +6,10 @@ from comeback_kit.http import Caller, Now, RuntimeDep, requires
 from recommendations.asking import Call, answer
 from recommendations.schemas import BasketBody, RecommendationsAnswer
 
-router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
+router = APIRouter(prefix="/v1/recommendations", tags=["Recommendations"])
 
 
-@router.post("/basket", dependencies=[requires("recommendations:read")])
+@router.post("/basket", summary="What goes with a basket", dependencies=[requires("recommendations:read")])
 async def for_basket(body: BasketBody, runtime: RuntimeDep, caller: Caller, now: Now) -> RecommendationsAnswer:
     """What goes with a basket, and with the customer who carries it. Products of the basket never appear."""
     call = Call(

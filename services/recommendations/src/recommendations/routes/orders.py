@@ -12,10 +12,10 @@ from recommendations.order_store import OrderRow
 from recommendations.routes.options import OptionsDep
 from recommendations.schemas import RecommendationsAnswer
 
-router = APIRouter(prefix="/v1/recommendations/orders", tags=["recommendations"])
+router = APIRouter(prefix="/v1/recommendations/orders", tags=["Recommendations"])
 
 
-@router.get("/{order_id}", dependencies=[requires("recommendations:read")])
+@router.get("/{order_id}", summary="What goes with an order", dependencies=[requires("recommendations:read")])
 async def for_order(
     order_id: Id, runtime: RuntimeDep, caller: Caller, now: Now, options: OptionsDep
 ) -> RecommendationsAnswer:
@@ -31,7 +31,11 @@ async def for_order(
     return await answer(runtime, caller.shop_id, call, now)
 
 
-@router.get("/{order_id}/post-purchase", dependencies=[requires("recommendations:read", or_customer=True)])
+@router.get(
+    "/{order_id}/post-purchase",
+    summary="The recommendations' part of a thank-you page",
+    dependencies=[requires("recommendations:read", or_customer=True)],
+)
 async def post_purchase(order_id: Id, runtime: RuntimeDep, caller: Caller, now: Now) -> RecommendationsAnswer:
     """The recommendations of a thank-you page. A customer sees only own orders; 404 while the order is unknown."""
     order = await _visible(runtime, caller, order_id)

@@ -10,7 +10,7 @@ from recommendations.placement_document import DEFAULTS, SHOP_WIDE, Placement, P
 from recommendations.schemas import PlacementAnswer, RulesAnswer
 from recommendations.service_state import state_of
 
-router = APIRouter(prefix="/v1/recommendations", tags=["placements"], route_class=TransactionRoute)
+router = APIRouter(prefix="/v1/recommendations", tags=["Placements"], route_class=TransactionRoute)
 READ = requires("recommendations:read")
 WRITE = requires("recommendations:write")
 
@@ -21,7 +21,7 @@ class PlacementList(Answer):
     items: list[PlacementAnswer]
 
 
-@router.get("/placements", dependencies=[READ])
+@router.get("/placements", summary="Placements, by id", dependencies=[READ])
 async def every_placement(tx: Tx, caller: Caller) -> PlacementList:
     """Those of every shop (`product_page cart post_purchase account email`) and the shop's own."""
     put = {row["placement_id"]: row for row in await placement_store.every(tx, caller.shop_id)}
@@ -32,7 +32,7 @@ async def every_placement(tx: Tx, caller: Caller) -> PlacementList:
     return PlacementList(items=sorted(answers, key=lambda one: one.placement_id))
 
 
-@router.get("/placements/{placement_id}", dependencies=[READ])
+@router.get("/placements/{placement_id}", summary="A placement", dependencies=[READ])
 async def read_placement(placement_id: PlacementId, tx: Tx, caller: Caller) -> PlacementAnswer:
     """One placement with every default said."""
     row = await placement_store.one(tx, caller.shop_id, placement_id)
@@ -43,7 +43,7 @@ async def read_placement(placement_id: PlacementId, tx: Tx, caller: Caller) -> P
     raise PlacementUnknown
 
 
-@router.put("/placements/{placement_id}", dependencies=[WRITE])
+@router.put("/placements/{placement_id}", summary="Set a placement", dependencies=[WRITE])
 async def put_placement(
     placement_id: PlacementId, body: Placement, tx: Tx, caller: Caller, now: Now, runtime: RuntimeDep
 ) -> PlacementAnswer:
@@ -53,14 +53,14 @@ async def put_placement(
     return PlacementAnswer(placement_id=placement_id, updated_at=now, **body.model_dump(mode="json"))
 
 
-@router.get("/rules", dependencies=[READ])
+@router.get("/rules", summary="The shop's pins, boosts and hides", dependencies=[READ])
 async def read_rules(tx: Tx, caller: Caller) -> RulesAnswer:
     """Pins, boosts and hides that hold in every answer of the shop."""
     row = await placement_store.one(tx, caller.shop_id, SHOP_WIDE)
     return RulesAnswer(updated_at=None) if row is None else RulesAnswer(updated_at=row["updated_at"], **row["document"])
 
 
-@router.put("/rules", dependencies=[WRITE])
+@router.put("/rules", summary="Set the shop's pins, boosts and hides", dependencies=[WRITE])
 async def put_rules(body: Rules, tx: Tx, caller: Caller, now: Now, runtime: RuntimeDep) -> RulesAnswer:
     """Replace the rules of the whole shop."""
     await placement_store.put(tx, caller.shop_id, SHOP_WIDE, body, now)

@@ -10,10 +10,10 @@ from recommendations.asking import answer
 from recommendations.routes.options import OptionsDep
 from recommendations.schemas import ProductKind, RecommendationsAnswer
 
-router = APIRouter(prefix="/v1/recommendations/products", tags=["recommendations"])
+router = APIRouter(prefix="/v1/recommendations/products", tags=["Recommendations"])
 
 
-@router.get("/{product_id}", dependencies=[requires("recommendations:read")])
+@router.get("/{product_id}", summary="What goes with a product", dependencies=[requires("recommendations:read")])
 async def for_product(
     product_id: Id,
     runtime: RuntimeDep,
