@@ -162,6 +162,12 @@ async def test_complements_are_never_of_the_type_at_hand(shop: Shop) -> None:
     assert "B" in ids(await shop.get("products/A", kind="also_bought"))
 
 
+async def test_complements_are_of_another_type_also_where_the_customer_owns_one(shop: Shop) -> None:
+    await shop.orders(shop.order("O1", "ABC", customer_id="c"), shop.order("O2", "AB", customer_id="c"))
+    await catalog(shop, A={"product_type": "beans"}, B={"product_type": "beans"}, C={"product_type": "mugs"})
+    assert ids(await shop.basket(product_ids=["A"], customer_id="c", backfill=False)) == ["C"]
+
+
 async def test_upsell_is_the_same_category_a_little_dearer_and_rated_as_well(shop: Shop) -> None:
     await shop.base()
     mug = {"category_ids": ["mugs"], "rating": 4.0, "price": 1000}

@@ -43,7 +43,7 @@ def _bought_together(engine: ShopEngine, question: Question, own: Own) -> Stage:
     rows, scores = _complements(*_supported(engine, together, question), question, seeds)
     if not len(own.slots):
         return Stage("bought_together", rows, scores, _together_reasons(engine, together))
-    products, mine = personal.for_basket(engine, own, seeds, question.now)
+    products, mine = _complements(*personal.for_basket(engine, own, seeds, question.now), question, seeds)
     mine = mine * OWN_WEIGHT * personal.own_share(engine, own, seeds, len(set(question.seeds))) ** OWN_POWER
     rows, scores = _added(rows, scores, products, mine)
     return Stage(
