@@ -202,6 +202,7 @@ async def test_me_is_the_customer_and_nobody_else(shop: Shop) -> None:
         ("POST", "basket", {"json": {"product_ids": ["a/b"]}}),
         ("POST", "basket", {"json": {"product_ids": ["A"], "limit": 51}}),
         ("POST", "basket", {"json": {"product_ids": ["A"], "limit": "5"}}),
+        ("POST", "basket", {"json": {"product_ids": ["A"], "exclude_owned": "yes"}}),
         ("POST", "basket", {"json": {"product_ids": ["A"], "colour": "red"}}),
     ],
 )

@@ -20,9 +20,9 @@ class BasketBody(Body):
     placement: PlacementId | None = None
     limit: int | None = Field(default=None, ge=1, le=50, strict=True)
     exclude: list[IdText] | None = Field(default=None, max_length=500)
-    exclude_owned: bool | None = None
+    exclude_owned: bool | None = Field(default=None, strict=True)
     min_support: int | None = Field(default=None, ge=1, le=1_000_000, strict=True)
-    backfill: bool | None = None
+    backfill: bool | None = Field(default=None, strict=True)
 
 
 class ReasonAnswer(Answer):
