@@ -13,7 +13,7 @@ from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
-from loyalty import erasing, members, merging, occasions, program_store, rewarding
+from loyalty import erasing, members, merging, occasions, program_store, rewarding, tiers
 from loyalty.books import Key
 from loyalty.local_time import local_date
 from loyalty.program_store import ShopCache
@@ -33,6 +33,13 @@ on conflict (shop_id, customer_id) do update set tags = excluded.tags, birthday 
   joined = excluded.joined, fields = excluded.fields"""
 
 _Row = tuple[str, str, str | None, str | None, str | None, Fields]
+_START: Final = """
+update members m set due_at = $3
+from (select shop_id, customer_id from members join unnest($1::text[], $2::text[]) u(shop_id, customer_id)
+    using (shop_id, customer_id)
+  where tier_id is null and merged_into is null and erased_at is null and due_at is null
+  order by shop_id, customer_id for update) u
+where m.shop_id = u.shop_id and m.customer_id = u.customer_id"""
 _REVIVE: Final = """
 update members m set erased_at = null from unnest($1::text[], $2::text[]) u(shop_id, customer_id)
 where m.shop_id = u.shop_id and m.customer_id = u.customer_id"""
@@ -70,6 +77,7 @@ async def _update(tx: Connection, events: Sequence[Event], context: Context, cac
             changed[key] = merged
     shops = await program_store.load(tx, cache, {key[0] for key in changed})
     rows = _rows(changed, {shop_id: shop.current.zone for shop_id, shop in shops.items()})
+    await _let_start(tx, [key for key in changed if key[0] in shops and tiers.starts(shops[key[0]], 0)], context.now)
     deeds = [
         deed
         for shop_id, name, _, birthday, joined, _ in rows
@@ -83,6 +91,12 @@ async def _update(tx: Connection, events: Sequence[Event], context: Context, cac
         await tx.execute(_WRITE, *[list(column) for column in zip(*rows, strict=True)])
     if deeds:
         await rewarding.reward(tx, deeds, shops, context.now)
+
+
+async def _let_start(tx: Connection, keys: Sequence[Key], now: datetime) -> None:
+    """Whoever has no level yet enters the first one, which asks for nothing, when what is due is done next."""
+    if keys:
+        await tx.execute(_START, [key[0] for key in keys], [key[1] for key in keys], now)
 
 
 async def _revive(tx: Connection, keys: Sequence[Key]) -> None:

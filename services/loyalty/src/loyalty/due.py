@@ -42,7 +42,7 @@ async def run(tx: Connection, cache: ShopCache, now: datetime, *, limit: int) ->
 async def catch_up(tx: Connection, ledger: Ledger, shops: dict[str, Shop], notices: Notices) -> None:
     """Do what is due of the ledger's members, in the order in which it became due."""
     now = ledger.now
-    books = [book for book in ledger.books.values() if book.due_at is not None and book.due_at <= now]
+    books = [book for book in ledger.books.values() if _is_due(shops, book, now)]
     if not books:
         return
     await members.read_lots(tx, books)
@@ -55,8 +55,17 @@ async def catch_up(tx: Connection, ledger: Ledger, shops: dict[str, Shop], notic
         await tiers.read_scores(tx, shops, books, now)
         for book in books:
             tiers.look(ledger, shops[book.shop_id], book, now, notices)
+        await posting.flush(tx, ledger)  # whoever reads scores next counts entry points too
     for book in books:
         book.due_at, book.changed = next_due(shops[book.shop_id], book, now), True
+
+
+def _is_due(shops: dict[str, Shop], book: Book, now: datetime) -> bool:
+    if book.due_at is not None and book.due_at <= now:
+        return True
+    if book.standing.level_id is not None or book.erased_at is not None or book.shop_id not in shops:
+        return False
+    return tiers.starts(shops[book.shop_id], book.balance)
 
 
 async def _tier_ends(

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
+
 from comeback_contracts.instants import format_instant
 from comeback_contracts.order_merge import from_event
 from comeback_contracts.orders import Order
 from comeback_kit.db import Connection
+from loyalty import tiers
 from loyalty.books import Book
 from loyalty.errors import OrderUnknown
 from loyalty.expiry import expires_at
@@ -132,12 +135,13 @@ async def _facts(tx: Connection, shop: Shop, version: int, buyer: str | None, st
     if not program.depends_on_member:
         return Facts()
     book: Book | None = None if buyer is None else await peek(tx, shop.shop_id, buyer)
+    tier = tiers.level_id_of(shop.current, book)
     if book is None:
-        return Facts(first_purchase=True)
+        return Facts(first_purchase=True, tier=tier)
     await read_tags(tx, [book])
     at = earned_at(program, state)
     await read_usage(tx, {book.key: book}, [(*book.key, key) for key in usage_keys(program, at)])
-    return facts_of(program, book)
+    return msgspec.structs.replace(facts_of(program, book), tier=tier)
 
 
 def _parts(found: Explanation) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from loyalty.desk import Desk
 from loyalty.program.tiers import Tiers
 from loyalty.program_store import Shop, ShopCache, load_one
 from loyalty.schemas.members import MemberAnswer, NextTier, PointsAt, TierAnswer
-from loyalty.tiers_rules import Standing, points_to_keep, points_to_next, window_of
+from loyalty.tiers import starts
+from loyalty.tiers_rules import Standing, first_level, points_to_keep, points_to_next, window_of
 
 _INSTANT: Final = timedelta(microseconds=1)
 _COLUMNS: Final = """
@@ -55,7 +56,7 @@ async def glance(reader: ShopReader, cache: ShopCache, customer_id: str, now: da
     shop = cache.get(reader.shop_id)
     if shop is not None:
         row = await reader.row(_GLANCE, customer_id, now, *_window(shop, now))
-        if row is not None and row["revision"] == shop.revision and not _is_due(row, now):
+        if row is not None and row["revision"] == shop.revision and not _is_due(shop, row, now):
             return _answer(shop, row)
     async with reader.transaction() as tx:
         return await read(tx, cache, reader.shop_id, customer_id, now)
@@ -65,14 +66,16 @@ async def read(tx: Connection, cache: ShopCache, shop_id: str, customer_id: str,
     """The member as of now, None where nothing of them is known. What is due is done first."""
     shop = await load_one(tx, cache, shop_id)
     row = await _fetch(tx, shop, customer_id, now)
-    if row is not None and _is_due(row, now):
+    if row is not None and _is_due(shop, row, now):
         await catch_up(tx, shop, customer_id, now)
         row = await _fetch(tx, shop, customer_id, now)
     return None if row is None else _answer(shop, row)
 
 
-def _is_due(row: asyncpg.Record, now: datetime) -> bool:
-    return row["due_at"] is not None and row["due_at"] <= now
+def _is_due(shop: Shop, row: asyncpg.Record, now: datetime) -> bool:
+    if row["due_at"] is not None and row["due_at"] <= now:
+        return True
+    return row["tier_id"] is None and row["erased_at"] is None and starts(shop, row["balance"])
 
 
 def _answer(shop: Shop, row: asyncpg.Record) -> MemberAnswer | None:
@@ -100,6 +103,7 @@ async def catch_up(tx: Connection, shop: Shop, customer_id: str, now: datetime) 
 
 def zeros(shop: Shop, customer_id: str) -> MemberAnswer:
     """A customer of whom nothing is known yet."""
+    first = first_level(shop.current.tiers)
     return MemberAnswer(
         customer_id=customer_id,
         balance=0,
@@ -107,7 +111,7 @@ def zeros(shop: Shop, customer_id: str) -> MemberAnswer:
         held=0,
         shortfall=0,
         lifetime_earned=0,
-        tier=tier_answer(shop, Standing(), 0),
+        tier=tier_answer(shop, Standing(None if first is None else first.id), 0),
         next_expiration=None,
         next_activation=None,
     )

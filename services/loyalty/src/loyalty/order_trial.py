@@ -12,6 +12,7 @@ from loyalty.program_store import Shop
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.facts import Facts, Used, fix
+from loyalty.tiers_rules import first_level
 
 _COLUMNS: Final = """o.shop_id, o.order_id, o.revision, o.state, o.customer_id, o.program_version, o.kept, o.usage,
   o.settled, o.amount, o.waiting, o.former"""
@@ -80,8 +81,12 @@ def _try(
     buyer = order.buyer
     member = members.get(buyer or "", _Member(None, (), order.order_id))
     mine = used[buyer or ""]
+    first = first_level(program.tiers)
     facts = Facts(
-        tier=member.tier, first_purchase=member.first_order in (order.order_id, None), tags=member.tags, used=mine
+        tier=member.tier or (None if first is None else first.id),
+        first_purchase=member.first_order in (order.order_id, None),
+        tags=member.tags,
+        used=mine,
     )
     found = evaluate(program, order.state, fix(program, order.state, facts))
     for key, (times, points) in found.usage.items():

@@ -15,6 +15,7 @@ from loyalty.program_store import Shop
 from loyalty.rules.compiled import CompiledProgram, compile_program
 from loyalty.schemas.jobs import OrderChange, OrdersPreview, ProgramPreviewAnswer, TierMove, TiersPreview
 from loyalty.tiers_history import replay
+from loyalty.tiers_rules import first_level
 
 SMALL: Final = 5_000
 """Up to so many members a preview is answered at once."""
@@ -105,7 +106,12 @@ async def _tiers(
             if tiers.basis == "points":
                 value += changes.get(f"{lot['customer_id']}\x1f{lot['lot_id']}", 0)
             history[lot["customer_id"]].append((lot["earned_at"], value))
-    return {customer_id: replay(tiers, found, now, program.zone)[0].level_id for customer_id, found in history.items()}
+    first = first_level(tiers)
+    start = None if first is None else first.id
+    return {
+        customer_id: replay(tiers, found, now, program.zone)[0].level_id if found else start
+        for customer_id, found in history.items()
+    }
 
 
 def _orders(trials: list[order_trial.Trial]) -> dict[str, Any]:

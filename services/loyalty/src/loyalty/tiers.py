@@ -13,7 +13,8 @@ from loyalty.memo import Grant, Memo
 from loyalty.notices import Notices, transaction_id
 from loyalty.program.tiers import Level
 from loyalty.program_store import Shop
-from loyalty.tiers_rules import Review, counts_in, review, window_of
+from loyalty.rules.compiled import CompiledProgram
+from loyalty.tiers_rules import Review, counts_in, first_level, review, window_of
 
 _INSTANT: Final = timedelta(microseconds=1)
 _SCORES: Final = """
@@ -55,6 +56,21 @@ async def read_scores_at(tx: Connection, shops: dict[str, Shop], books: Mapping[
 def _is_windowed(shop: Shop) -> bool:
     tiers = shop.current.tiers
     return bool(tiers.levels) and tiers.basis != "balance" and tiers.window != "ever"
+
+
+def starts(shop: Shop, balance: int) -> bool:
+    """Whether somebody without a level is to enter the first one, which asks for nothing."""
+    tiers = shop.current.tiers
+    return first_level(tiers) is not None and (tiers.basis != "balance" or balance >= 0)
+
+
+def level_id_of(program: CompiledProgram, book: Book | None) -> str | None:
+    """A member's level for an answer, before anything of theirs was posted too."""
+    if book is not None and book.standing.level_id is not None:
+        return book.standing.level_id
+    first = first_level(program.tiers)
+    overdrawn = book is not None and program.tiers.basis == "balance" and book.balance < 0
+    return None if first is None or overdrawn else first.id
 
 
 def value_of(shop: Shop, book: Book) -> int:

@@ -41,6 +41,11 @@ def level_for(tiers: Tiers, value: int) -> Level | None:
     return reached[-1] if reached else None
 
 
+def first_level(tiers: Tiers) -> Level | None:
+    """The level that everybody has from the start: the lowest where it asks for nothing; None where there is none."""
+    return tiers.levels[0] if tiers.levels and tiers.levels[0].threshold == 0 else None
+
+
 def window_of(tiers: Tiers, at: datetime, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
     """The instants (UTC) between which the basis counts at ``at``: start < t ≤ end for 12 months, else start ≤ t < end.
 

@@ -14,6 +14,7 @@ from loyalty.rules.case import Case
 from loyalty.rules.conditions import compile_conditions
 from loyalty.rules.periods import rule_key
 from loyalty.schemas.me import WaysToEarn, WayToEarn
+from loyalty.tiers import level_id_of
 
 _PER: Final = frozenset({"per_amount", "per_quantity"})
 _OF_ORDER: Final = frozenset({"other_channel", "other_attributes"})
@@ -61,7 +62,7 @@ def _available(shop: Shop, rule: Rule, book: Book | None, now: datetime) -> bool
             return False
         if rule.limit.points is not None and points >= rule.limit.points:
             return False
-    tier = None if book is None else book.standing.level_id
+    tier = level_id_of(shop.current, book)
     case = Case(now, zone, channel=None, attributes=None, tier=tier, tags=() if book is None else book.tags)
     reasons = [condition(case) for condition in compile_conditions(rule.when, zone)]
     return all(reason is None or reason in _OF_ORDER for reason in reasons)

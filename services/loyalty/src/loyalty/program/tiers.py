@@ -27,7 +27,10 @@ class Entry(Body):
 
 
 class Level(Body):
-    """A level is reached when the basis reaches ``threshold`` (points, minor units, or orders)."""
+    """A level is reached when the basis reaches ``threshold`` (points, minor units, or orders).
+
+    A lowest level with threshold 0 is everybody's from the start, their first order included.
+    """
 
     id: IdText
     name: Label
