@@ -123,6 +123,29 @@ async def test_a_cancelled_order_says_nothing_about_its_products(working: Shop) 
     assert "B" in ids(await working.basket(product_ids=["A"], customer_id="c2"))
 
 
+async def test_an_order_that_is_refunded_and_then_cancelled_says_nothing_either(working: Shop) -> None:
+    await working.base()
+    line = {"line_id": "L2", "quantity": 1, "amount": 1000}
+    refund = {"refund_id": "r", "at": working.t0.isoformat(), "lines": [line], "amount": 1000}
+    data = {"order_id": "O2", "refunds": [refund], "updated_at": working.t0.isoformat()}
+    await working.orders(data, type_="order.refunded")
+    await settled(working)
+    assert "B" not in ids(await working.basket(product_ids=["A"], customer_id="c2"))
+    at = working.later(minutes=1).isoformat()
+    await working.orders(working.order("O2", "AB", customer_id="c2", state="cancelled", updated_at=at))
+    await settled(working)
+    assert "B" in ids(await working.basket(product_ids=["A"], customer_id="c2"))
+
+
+async def test_case_19_an_order_that_is_refunded_without_a_word_on_its_lines_came_back(working: Shop) -> None:
+    await working.base()
+    at = working.later(minutes=1).isoformat()
+    await working.orders(working.order("O2", "AB", customer_id="c2", payment_state="refunded", updated_at=at))
+    await settled(working)
+    assert ids(await working.basket(product_ids=["C"], customer_id="c2")) == ["D"]
+    assert ids(await working.basket(product_ids=["C"], customer_id="c3")) == ["A", "B", "D"]
+
+
 async def test_case_14_a_product_is_due_once_a_cycle(working: Shop, clock: Clock) -> None:
     shop = working
     for number, day in enumerate((0, 30, 60)):
@@ -191,6 +214,28 @@ async def test_case_14_the_same_order_told_again_reminds_nobody_twice(working: S
     await shop.orders({"order_id": "P2", "refunds": [refund], "updated_at": at.isoformat()}, type_="order.refunded")
     await settled(shop)
     assert len(await reminders(shop)) == 2
+
+
+@pytest.mark.parametrize("why", ["rated badly", "deleted", "out of stock", "hidden"])
+async def test_nobody_is_reminded_of_what_is_not_offered(working: Shop, clock: Clock, why: str) -> None:
+    shop = working
+    for number, day in enumerate((0, 30, 60)):
+        await shop.orders(shop.order(f"P{number}", "PQ", customer_id="c2", at=shop.later(days=day)))
+    at = shop.later(days=61)
+    if why == "rated badly":
+        await review(shop, "P", 1)
+    elif why == "deleted":
+        await shop.take(shop.event("product.deleted", {"product_id": "P", "at": at.isoformat()}, at=at))
+    elif why == "out of stock":
+        product = {"product_id": "P", "title": "P", "price": 1, "currency": "EUR", "in_stock": False}
+        await shop.take(shop.event("product.upserted", {**product, "updated_at": at.isoformat()}))
+    else:
+        rules = {"hides": [{"trait": "product_id", "value": "P"}]}
+        assert (await shop.ask("PUT", "rules", json=rules)).status_code == 200
+        await shop.followed()
+    clock.now = shop.later(days=85)
+    await settled(shop)
+    assert [event["data"]["product_id"] for event in await reminders(shop)] == ["Q"]
 
 
 async def test_an_imported_year_reminds_only_of_what_is_due_now(working: Shop, clock: Clock) -> None:

@@ -95,18 +95,23 @@ def ratings_of(event: Event) -> list[Rating]:
 
 
 async def from_refunds(tx: Connection, shop_id: str, orders: Mapping[str, OrderRow]) -> None:
-    """A product that came back is not offered to that customer, until it is bought once more and kept."""
+    """A product that came back is not offered to that customer, until it is bought once more and kept.
+
+    An order that was refunded and then cancelled says no more than one that was cancelled at once.
+    """
     back: dict[tuple[str, str, str], datetime] = {}
     kept: dict[tuple[str, str, str], datetime] = {}
+    void: dict[tuple[str, str, str], datetime] = {}
     for row in orders.values():
         if row.customer_id is None or row.placed_at is None:
             continue
-        for product_id in order_lines.given_back(row.state):
-            key = (shop_id, row.customer_id, product_id)
-            back[key] = max(row.placed_at, back.get(key, row.placed_at))
-        for product_id in row.left:
-            key = (shop_id, row.customer_id, product_id)
-            kept[key] = max(row.placed_at, kept.get(key, row.placed_at))
+        given_back = order_lines.given_back(row.state)
+        silent = () if given_back or row.left else order_lines.all_products(row.state)
+        for found, product_ids in ((back, given_back), (kept, row.left), (void, silent)):
+            for product_id in product_ids:
+                key = (shop_id, row.customer_id, product_id)
+                found[key] = max(row.placed_at, found.get(key, row.placed_at))
+    await _forgive(tx, void, REFUNDED, only_then=True)
     await _store(tx, back, REFUNDED)
     await _forgive(tx, kept, REFUNDED)
 
@@ -135,9 +140,11 @@ async def _store(tx: Connection, dislikes: Mapping[tuple[str, str, str], datetim
         )
 
 
-async def _forgive(tx: Connection, since: Mapping[tuple[str, str, str], datetime], reason: str) -> None:
+async def _forgive(
+    tx: Connection, since: Mapping[tuple[str, str, str], datetime], reason: str, *, only_then: bool = False
+) -> None:
     """Drop dislikes that are not newer than what was said or bought since: the order of a refund that was taken back
-    stands at the instant of the dislike itself.
+    stands at the instant of the dislike itself. ``only_then``: none but those of that very instant.
     """
     if since:
         await tx.execute(
@@ -145,10 +152,24 @@ async def _forgive(tx: Connection, since: Mapping[tuple[str, str, str], datetime
                using unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
                  as w(shop_id, customer_id, product_id, at)
                where d.shop_id = w.shop_id and d.customer_id = w.customer_id and d.product_id = w.product_id
-                 and d.reason = $5 and d.at <= w.at""",
+                 and d.reason = $5 and (d.at = w.at or (d.at < w.at and not $6))""",
             [key[0] for key in since],
             [key[1] for key in since],
             [key[2] for key in since],
             list(since.values()),
             reason,
+            only_then,
         )
+
+
+async def among(tx: Connection, pairs: Sequence[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Those of these (shop, customer, product) that the customer is not to be offered."""
+    rows = await tx.fetch(
+        """select d.shop_id, d.customer_id, d.product_id
+           from dislikes d join unnest($1::text[], $2::text[], $3::text[]) as w(shop_id, customer_id, product_id)
+             on d.shop_id = w.shop_id and d.customer_id = w.customer_id and d.product_id = w.product_id""",
+        [pair[0] for pair in pairs],
+        [pair[1] for pair in pairs],
+        [pair[2] for pair in pairs],
+    )
+    return {(row["shop_id"], row["customer_id"], row["product_id"]) for row in rows}

@@ -57,7 +57,8 @@ def without_customer(state: OrderState) -> OrderState:
 
 def given_back(state: OrderState) -> list[str]:
     """The products that were kept once and came back, wholly: by refunds, not because the order was cancelled."""
-    if state.get("is_test") or state.get("state") == "cancelled" or not refunds_of(state):
+    refunded = refunds_of(state) or state.get("payment_state") == "refunded"
+    if state.get("is_test") or state.get("state") == "cancelled" or not refunded:
         return []
     left = products_left(state)
     return [product_id for product_id in all_products(state) if product_id not in left]

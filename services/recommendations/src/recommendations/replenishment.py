@@ -1,7 +1,7 @@
 """Reminders: ``replenishment.due`` once a cycle, when the window of a customer and product opens."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -15,12 +15,13 @@ from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.events import OutgoingEvent
 from comeback_kit.timers import DueTimer, Timer
-from recommendations import order_lines
+from recommendations import dislikes, order_lines, placing
 from recommendations.engine.cycles import DUE_UNTIL, Cycle
 from recommendations.engine.personal import own_orders
 from recommendations.engine.replenishing import own_cycles
 from recommendations.memory.shop import ShopMemory
 from recommendations.order_store import OrderRow
+from recommendations.placement_document import Settings
 from recommendations.service_state import state_of
 
 KIND = "replenishment"
@@ -72,8 +73,22 @@ async def remind(tx: Connection, due: Sequence[DueTimer], context: Context) -> N
             continue  # bought again or taken back since; that has set a reminder of its own
         if cycle.ratio(context.now.timestamp()) <= DUE_UNTIL:  # later is too late to be of use
             open_now[timer.shop_id, customer_id, product_id] = cycle
-    new = await _first_time(tx, open_now, context.now)
+    unwanted = await dislikes.among(tx, list(open_now)) | await _not_offered(open_now, context)
+    wanted = {pair: cycle for pair, cycle in open_now.items() if pair not in unwanted}
+    new = await _first_time(tx, wanted, context.now)
     await outbox.add(tx, [_event(pair, open_now[pair], context.now) for pair in new])
+
+
+async def _not_offered(pairs: Collection[Pair], context: Context) -> set[Pair]:
+    """Those of a product that the shop offers nobody: deleted, out of stock or hidden."""
+    found: set[Pair] = set()
+    for shop_id in {pair[0] for pair in pairs}:
+        memory = await state_of(context.runtime).shops.get(shop_id)
+        factors = placing.factors(memory.engine, memory.catalog, Settings(), memory.rules)
+        if factors is not None:
+            rows = memory.engine.products.numbers
+            found |= {pair for pair in pairs if pair[0] == shop_id and not factors[rows[pair[2]]]}
+    return found
 
 
 async def _first_time(tx: Connection, cycles: Mapping[Pair, Cycle], now: datetime) -> list[Pair]:
