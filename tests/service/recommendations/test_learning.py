@@ -311,6 +311,43 @@ async def test_only_the_same_customer_within_seven_days_counts(
     assert row["items_bought"] == counts
 
 
+@pytest.mark.parametrize("written", [True, False], ids=["answer written", "answer still on its way"])
+async def test_an_order_in_the_second_of_its_answer_counts(working: Shop, clock: Clock, written: bool) -> None:
+    await working.base()
+    clock.now = working.later(seconds=10.4)
+    await working.basket(product_ids=["A"], customer_id="c2", placement="cart")
+    if written:
+        await working.get("reports/attribution")
+    await working.orders(working.order("N1", "C", customer_id="c2", at=working.later(seconds=10)))
+    (row,) = (await report(working, placement="cart"))["items"]
+    assert row["items_bought"] == 1
+
+
+async def test_an_order_before_its_answer_does_not_count(working: Shop, clock: Clock) -> None:
+    await working.base()
+    clock.now = working.later(seconds=10.4)
+    await working.basket(product_ids=["A"], customer_id="c2", placement="cart")
+    for number, seconds in enumerate((9, 10.399)):
+        await working.orders(working.order(f"N{number}", "C", customer_id="c2", at=working.later(seconds=seconds)))
+    (row,) = (await report(working, placement="cart"))["items"]
+    assert row["items_bought"] == 0
+
+
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [
+        ({"until": "0001-01-01T00:00:00Z"}, 200),
+        ({"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}, 200),
+        ({"since": "0001-01-01T00:00:00+14:00"}, 422),
+        ({"until": "9999-12-31T23:59:59-14:00"}, 422),
+        ({"since": "2026-01-01T00:00:00"}, 422),
+        ({"since": "1700000000"}, 422),
+    ],
+)
+async def test_a_report_is_of_instants_of_the_calendar(shop: Shop, params: dict[str, str], status: int) -> None:
+    assert (await shop.ask("GET", "reports/attribution", params=params)).status_code == status
+
+
 async def test_an_order_that_cites_an_answer_counts_without_a_customer(working: Shop, clock: Clock) -> None:
     await working.base()
     answer = await working.get("products/A", placement="product_page")

@@ -2,7 +2,8 @@
 
 A product counts when it was bought within seven days after it was offered to that customer, or when the order itself
 cites the answer. Of several answers the cited one holds, else the last one that was clicked, else the last one shown.
-What refunds take back is taken back here too.
+What refunds take back is taken back here too. Shops tell whole seconds: an order placed in the second of the answer was
+placed after it.
 """
 
 from collections.abc import Mapping
@@ -17,15 +18,17 @@ WINDOW: Final = timedelta(days=7)
 
 _NEW: Final = """
     with bought as (
-      select * from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::timestamptz[], $8::text[])
+      select *, case when at = date_trunc('second', at) then at + interval '999999 microseconds' else at end as upto
+      from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::timestamptz[], $8::text[])
         as b(order_id, customer_id, product_id, amount, currency, at, cited)
     ), candidates as (
       select b.*, a.rec_id from bought b
-      join answers a on a.shop_id = $1 and a.customer_id = b.customer_id and a.at <= b.at and a.at > b.at - $9::interval
+      join answers a on a.shop_id = $1 and a.customer_id = b.customer_id
+                    and a.at <= b.upto and a.at > b.at - $9::interval
       where b.product_id = any(a.product_ids)
       union
       select b.*, a.rec_id from bought b
-      join answers a on a.shop_id = $1 and a.rec_id = b.cited and a.at <= b.at
+      join answers a on a.shop_id = $1 and a.rec_id = b.cited and a.at <= b.upto
       where b.product_id = any(a.product_ids)
     )
     insert into attributions (shop_id, order_id, product_id, rec_id, placement_id, experiment_id, variant, via, source,
@@ -37,7 +40,7 @@ _NEW: Final = """
     from candidates c
     join answers a on a.shop_id = $1 and a.rec_id = c.rec_id
     left join interactions i on i.shop_id = $1 and i.rec_id = a.rec_id and i.product_id = c.product_id
-                            and i.kind = 'clicked' and i.at <= c.at
+                            and i.kind = 'clicked' and i.at <= c.upto
     order by c.order_id, c.product_id, (a.rec_id = c.cited) desc nulls last, (i.at is not null) desc, a.at desc
     on conflict (shop_id, order_id, product_id) do nothing"""
 

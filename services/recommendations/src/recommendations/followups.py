@@ -76,6 +76,7 @@ async def follow_once(runtime: Runtime) -> bool:
 
 async def _follow_shop(runtime: Runtime, shop_id: str) -> bool:
     memory = await state_of(runtime).shops.get(shop_id)
+    await state_of(runtime).journal.flush()  # an order may come sooner than the answer that led to it is written
     async with runtime.db.work() as tx:
         seq = await _cursor(tx, shop_id)
         if seq is None:

@@ -1,22 +1,23 @@
 """What became of answers: the storefront tells, the report sums up."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from comeback_contracts.instants import Instant
 from comeback_kit.bodies import Answer, Body, IdText
 from comeback_kit.db import Connection
-from comeback_kit.errors import FieldError, Unprocessable
 from comeback_kit.http import Caller, CustomerId, Now, RuntimeDep, TransactionRoute, Tx, requires
 from recommendations import interactions, reports
 from recommendations.placement_document import PlacementId
 from recommendations.reports import Share
 from recommendations.service_state import state_of
 
-router = APIRouter(prefix="/v1/recommendations", tags=["attribution"], route_class=TransactionRoute)
+router = APIRouter(prefix="/v1/recommendations", tags=["Attribution"], route_class=TransactionRoute)
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class InteractionBody(Body):
@@ -88,14 +89,19 @@ class AttributionReport(Answer):
     comparisons: list[Comparison]
 
 
-@router.post("/events", status_code=202, dependencies=[requires("recommendations:write")])
+@router.post(
+    "/events",
+    summary="Tell what was shown or clicked",
+    status_code=202,
+    dependencies=[requires("recommendations:write")],
+)
 async def record(body: InteractionBody, tx: Tx, caller: Caller, now: Now, runtime: RuntimeDep) -> InteractionAnswer:
     """Tell that items of an answer were shown or clicked. Telling it again changes nothing."""
     await state_of(runtime).journal.flush()
     return await _record(tx, caller.shop_id, body, None, now)
 
 
-@router.post("/me/events", status_code=202)
+@router.post("/me/events", summary="Tell what I was shown or clicked", status_code=202)
 async def record_mine(
     body: InteractionBody, customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, runtime: RuntimeDep
 ) -> InteractionAnswer:
@@ -111,22 +117,22 @@ async def _record(
     return InteractionAnswer(recorded=count)
 
 
-@router.get("/reports/attribution", dependencies=[requires("recommendations:read")])
+@router.get(
+    "/reports/attribution", summary="What recommendations brought in", dependencies=[requires("recommendations:read")]
+)
 async def report(
     tx: Tx,
     caller: Caller,
     now: Now,
     runtime: RuntimeDep,
-    since: Annotated[datetime | None, Query(description="default: 30 days before `until`")] = None,
-    until: Annotated[datetime | None, Query(description="default: now")] = None,
+    since: Annotated[Instant | None, Query(description="default: 30 days before `until`")] = None,
+    until: Annotated[Instant | None, Query(description="default: now")] = None,
     placement: Annotated[PlacementId | None, Query()] = None,
 ) -> AttributionReport:
     """Per placement and arm: answers, clicks, purchases, conversion with its interval, revenue, what was taken back."""
     await state_of(runtime).journal.flush()
     end = until or now + timedelta(seconds=1)
-    start = since or end - timedelta(days=30)
-    if start.tzinfo is None or end.tzinfo is None:
-        raise Unprocessable("an instant needs an offset", errors=[FieldError("/query/since", "needs an offset")])
+    start = since or end - min(timedelta(days=30), end - _FIRST)
     counts, money = await reports.totals(tx, caller.shop_id, start, end, placement)
     rows = [_row(one, money) for one in counts]
     return AttributionReport(since=start, until=end, items=rows, comparisons=_comparisons(counts))
