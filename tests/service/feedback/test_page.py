@@ -208,6 +208,16 @@ async def test_the_page_speaks_the_readers_language(
     assert f"<h1>{said}</h1>" in html
 
 
+async def test_a_text_in_another_script_is_marked_and_runs_its_own_way(world: World) -> None:
+    question = {"id": "nps", "type": "nps", "required": True, "text": {"ar": "كيف؟"}}
+    await world.put_survey({"name": "x", "questions": [question, {"id": "why", "type": "text", "text": "Why?"}]})
+    await world.take(delivered(at=world.now))
+    page = await world.open(await world.link(), language="ar,de")
+    assert '<html lang="de">' in page
+    assert '<span lang="ar" dir="auto">كيف؟</span>' in page
+    assert '<textarea name="why" id="why-text" dir="auto"' in page
+
+
 async def test_a_language_that_the_reader_chose_stays(world: World) -> None:
     await world.take(delivered(at=world.now))
     path = await world.link()

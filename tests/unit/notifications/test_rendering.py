@@ -83,6 +83,11 @@ def test_what_shops_and_customers_write_is_text_and_never_markup() -> None:
     assert "Coffee <b>beans</b> & more" in rendered.text
 
 
+def test_a_title_in_another_script_leaves_its_quantity_where_it_is() -> None:
+    html = render(draft(order=replace(ORDER, lines=(Line("قهوة", 2, 7520),)))).html
+    assert re.search(r'<span dir="auto">قهوة</span> <span[^>]*>&times;&nbsp;2</span>', html)
+
+
 def test_money_and_dates_are_the_customers_and_the_day_is_the_shops() -> None:
     text = render(draft(locale="de")).text
     assert "29,80\xa0€" in text
