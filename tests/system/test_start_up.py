@@ -33,6 +33,7 @@ def _fails(process: ComebackProcess, **environment: str) -> str:
 
 
 async def test_a_newcomer_copies_the_three_calls_of_the_banner(fresh: ComebackProcess) -> None:
+    fresh.data_dir = fresh.folder / "Ann's shop, 100% new"  # any folder that a person would make
     await asyncio.to_thread(fresh.start)
     (key,) = set(re.findall(r"cbk_[a-z0-9]{4,32}_[A-Za-z0-9]{24,128}", fresh.banner))
     assert fresh.base_url in fresh.banner

