@@ -63,12 +63,6 @@ def generate_key_pair() -> KeyPair:
     )
 
 
-def public_key_of(private_pem: str) -> str:
-    """The verification key that belongs to a signing key."""
-    private = load_pem_private_key(private_pem.encode(), password=None)
-    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
 class Minter:
     """Mints internal tokens; one per caller is kept and given out again while it has half its life left."""
 

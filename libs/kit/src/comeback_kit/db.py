@@ -190,18 +190,6 @@ async def _transaction(connection: Any, begin: str) -> AsyncIterator[None]:
     await connection.execute("COMMIT")
 
 
-@contextlib.asynccontextmanager
-async def savepoint(tx: Connection, name: str = "kit") -> AsyncIterator[None]:
-    """A part of a transaction that may fail alone: an exception inside undoes only the part, and goes on upward."""
-    await tx.execute(f"SAVEPOINT {name}")
-    try:
-        yield
-    except BaseException:
-        await tx.execute(f"ROLLBACK TO SAVEPOINT {name}")
-        raise
-    await tx.execute(f"RELEASE SAVEPOINT {name}")
-
-
 async def _reset(connection: Any) -> None:
     # asyncpg's own reset costs a round trip for settings that we never change outside SET LOCAL.
     if connection.is_in_transaction():

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-Role = Literal["api", "consumer", "relay", "timers"]
 ALL_ROLES: frozenset[str] = frozenset({"api", "consumer", "relay", "timers"})
 
 

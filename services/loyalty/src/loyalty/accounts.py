@@ -7,6 +7,7 @@ are the member's.
 
 from typing import Final, Literal
 
+# available + overdrawn is the balance. ``overdrawn`` is 0 or below (``negative: allow``), ``owed`` minus the shortfall.
 Account = Literal["issued", "spent", "expired", "transit", "available", "pending", "held", "overdrawn", "owed"]
 Kind = Literal[
     "earned",
@@ -24,8 +25,6 @@ Kind = Literal[
     "transferred_out",
 ]
 
-# available + overdrawn is the balance. ``overdrawn`` is 0 or below (``negative: allow``), ``owed`` minus the shortfall.
-BALANCE: Final = frozenset({"available", "overdrawn"})
 STILL: Final = frozenset({"pending_added", "pending_cancelled", "spent"})
 """Kinds that do not move the balance."""
 LIFETIME: Final = frozenset({"earned", "pending_activated", "clawed_back"})

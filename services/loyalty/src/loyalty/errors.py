@@ -1,6 +1,6 @@
 """Every refusal of the loyalty service: its code and HTTP status."""
 
-from comeback_kit.errors import Conflict, Gone, NotFound, Unprocessable
+from comeback_kit.errors import Conflict, NotFound, Unprocessable
 
 
 class MemberUnknown(NotFound):
@@ -110,13 +110,3 @@ class CodeTaken(Conflict):
 class TransferNotPossible(Conflict):
     code = "transfer_not_possible"
     title = "These points cannot be transferred"
-
-
-class MemberErased(Gone):
-    code = "member_erased"
-    title = "This person was erased"
-
-
-class TooManyPoints(Unprocessable):
-    code = "too_many_points"
-    title = "More points than Comeback can count"

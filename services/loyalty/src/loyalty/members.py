@@ -10,7 +10,6 @@ from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
 from loyalty.books import Book, Key, LotRow
 from loyalty.columns import CURRENT, LOT_COLUMNS, MEMBER_COLUMNS
-from loyalty.errors import MemberUnknown
 
 _COLUMNS: Final = ", ".join(f"m.{column}" for column in MEMBER_COLUMNS)
 _CREATE: Final = f"""
@@ -75,14 +74,6 @@ async def make(tx: Connection, keys: Iterable[Key], now: datetime) -> Sequence[a
     if not wanted:
         return ()
     return await tx.fetch(_CREATE, [key[0] for key in wanted], [key[1] for key in wanted], now)
-
-
-async def lock_one(tx: Connection, shop_id: str, customer_id: str, now: datetime, *, create: bool = False) -> Book:
-    """Lock one member. Raises ``MemberUnknown`` (404)."""
-    books = await lock(tx, [(shop_id, customer_id)], now, create=create)
-    if not books:
-        raise MemberUnknown
-    return books[shop_id, customer_id]
 
 
 async def peek(tx: Connection, shop_id: str, customer_id: str) -> Book | None:

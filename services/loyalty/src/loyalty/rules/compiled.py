@@ -1,7 +1,5 @@
 """A program document turned into closures and plain values once, so that an order is evaluated in microseconds."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -113,25 +111,6 @@ class CompiledProgram:
         self.counted = tuple(rule for rule in self.rules if rule.counted_in is not None)
         self.needs_usage = bool(self.counted or self.period_caps)
         self.depends_on_member = self.needs_tier or self.needs_first_purchase or self.needs_tags or self.needs_usage
-
-
-class ProgramCache:
-    """The most recently used compiled programs; the key names shop, version, currency and zone."""
-
-    def __init__(self, size: int = 1024) -> None:
-        self._size = size
-        self._programs: OrderedDict[Hashable, CompiledProgram] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], CompiledProgram]) -> CompiledProgram:
-        """The program of that key, made once."""
-        found = self._programs.get(key)
-        if found is None:
-            found = self._programs[key] = make()
-            if len(self._programs) > self._size:
-                self._programs.popitem(last=False)
-        else:
-            self._programs.move_to_end(key)
-        return found
 
 
 def compile_program(document: Program, *, currency: str, zone: str) -> CompiledProgram:
