@@ -94,7 +94,7 @@ async def test_a_large_preview_runs_in_the_background(shop: World, monkeypatch: 
 REWARD = {"reward_id": "r", "kind": "amount_off", "name": "Ten", "points": 10, "value": 1000, "currency": "EUR"}
 
 
-async def test_the_catalogue(shop: World) -> None:
+async def test_the_catalog(shop: World) -> None:
     made = await shop.post("rewards", {**REWARD, "stock": 3}, status=201)
     assert (made["reward_id"], made["stock"], made["active"]) == ("r", 3, True)
     await shop.post("rewards", REWARD, status=409)

@@ -92,5 +92,5 @@ async def liability(tx: Connection, shop: Shop, at: datetime, *, past: bool) -> 
 
 
 async def months(tx: Connection, shop: Shop, since: datetime | None, until: datetime | None) -> list[MonthRow]:
-    """What was earned and burnt per month of the shop's zone, newest first."""
+    """What was earned and burned per month of the shop's zone, newest first."""
     return [MonthRow(**row) for row in await tx.fetch(_MONTHS, shop.shop_id, shop.time_zone, since, until)]

@@ -1,4 +1,4 @@
-"""The catalogue of rewards: what points can be spent on."""
+"""The catalog of rewards: what points can be spent on."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,7 +39,7 @@ def _body(document: str) -> RewardBody:
 
 
 class Reward:
-    """One reward of the catalogue."""
+    """One reward of the catalog."""
 
     def __init__(
         self, reward_id: str, body: RewardBody, stock_left: int | None, created_at: datetime, updated_at: datetime
@@ -128,7 +128,7 @@ async def replace(
 
 
 async def delete(tx: Connection, shop_id: str, reward_id: str, *, actor: str, now: datetime) -> None:
-    """Take a reward out of the catalogue; codes that were given out stay good."""
+    """Take a reward out of the catalog; codes that were given out stay good."""
     await get(tx, shop_id, reward_id, lock=True)
     await tx.execute(
         "update rewards set deleted_at = $3, updated_at = $3 where shop_id = $1 and reward_id = $2",
@@ -140,7 +140,7 @@ async def delete(tx: Connection, shop_id: str, reward_id: str, *, actor: str, no
 
 
 async def page(tx: Connection, shop_id: str, limit: int, cursor: str | None) -> tuple[list[Reward], str | None]:
-    """One page of the catalogue, newest first."""
+    """One page of the catalog, newest first."""
     since, after = cursors.instant_and_id(cursor)
     rows = await tx.fetch(_LIST, shop_id, since, after, limit + 1)
     found = [Reward.read(row) for row in rows[:limit]]

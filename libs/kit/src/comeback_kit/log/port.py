@@ -1,6 +1,6 @@
 """The event log as the rest of the code sees it: append durably, read in order per key, commit positions.
 
-Two adapters, one behavioural suite (``tests/contract/log``): ``KafkaLog`` and ``PostgresLog``. Topic and group names
+Two adapters, one behavioral suite (``tests/contract/log``): ``KafkaLog`` and ``PostgresLog``. Topic and group names
 are logical; an adapter may put a prefix before them on the wire.
 """
 

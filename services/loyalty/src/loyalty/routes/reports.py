@@ -43,7 +43,7 @@ async def liability(
     return found if format == "json" else as_csv("liability", LiabilityPart, found.by)
 
 
-@router.get("/reports/months", dependencies=[READ], response_model=MonthsAnswer, summary="Earned and burnt per month")
+@router.get("/reports/months", dependencies=[READ], response_model=MonthsAnswer, summary="Earned and burned per month")
 async def months(
     tx: Tx,
     caller: Caller,

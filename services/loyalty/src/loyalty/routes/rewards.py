@@ -1,4 +1,4 @@
-"""The catalogue of rewards and its code pools."""
+"""The catalog of rewards and its code pools."""
 
 from fastapi import APIRouter, Response
 
@@ -17,8 +17,8 @@ READ = requires("loyalty:read")
 WRITE = requires("loyalty:write")
 
 
-@router.get("", dependencies=[READ], summary="The catalogue, newest first")
-async def catalogue(tx: Tx, caller: Caller, limit: Limit = 20, cursor: Cursor = None) -> Page[RewardAnswer]:
+@router.get("", dependencies=[READ], summary="The catalog, newest first")
+async def catalog(tx: Tx, caller: Caller, limit: Limit = 20, cursor: Cursor = None) -> Page[RewardAnswer]:
     """Rewards that were not deleted."""
     found, after = await rewards.page(tx, caller.shop_id, limit, cursor)
     return Page(items=[one.answer() for one in found], next_cursor=after)
@@ -48,7 +48,7 @@ async def replace(reward_id: Id, body: RewardChange, tx: Tx, caller: Caller, now
     return found.answer()
 
 
-@router.delete("/{reward_id}", dependencies=[WRITE], status_code=204, summary="Take a reward out of the catalogue")
+@router.delete("/{reward_id}", dependencies=[WRITE], status_code=204, summary="Take a reward out of the catalog")
 async def delete(reward_id: Id, tx: Tx, caller: Caller, now: Now) -> Response:
     """Codes that were given out stay good."""
     await rewards.delete(tx, caller.shop_id, reward_id, actor=caller.subject, now=now)

@@ -58,7 +58,7 @@ class RewardChange(RewardBody):
 
 
 class RewardAnswer(Answer):
-    """A reward of the catalogue. ``stock`` is what is left, null without limit."""
+    """A reward of the catalog. ``stock`` is what is left, null without limit."""
 
     reward_id: str
     kind: RewardKind
