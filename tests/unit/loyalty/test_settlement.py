@@ -38,6 +38,7 @@ CASES: list[tuple[str, Account, int, Mode, Settlement]] = [
     ("nor taken from others", Account(earned=150, expired=100, active=20), 0, "allow",
      Settlement(from_active=20, from_others=30)),
     ("only the spent part is owed", Account(earned=150, expired=90), 0, "clamp", Settlement(shortfall=60)),
+    ("and owed once", Account(earned=150, expired=90, shortfall=40), 0, "clamp", Settlement(shortfall=20)),
 ]  # fmt: skip
 
 
