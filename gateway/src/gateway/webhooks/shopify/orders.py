@@ -7,7 +7,7 @@ from comeback_contracts.money import is_currency
 from gateway.webhooks.mapped import Unmappable
 from gateway.webhooks.shopify import people
 from gateway.webhooks.shopify.refunds import refunds
-from gateway.webhooks.shopify.sums import reconciled
+from gateway.webhooks.shopify.sums import is_tip, reconciled
 from gateway.webhooks.shopify.values import (
     Json,
     amount,
@@ -63,7 +63,7 @@ def lines(body: Json, currency: str) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for place, item in enumerate(parts(body, "line_items")):
         quantity = item.get("quantity")
-        if not isinstance(quantity, int) or isinstance(quantity, bool) or quantity <= 0:
+        if not isinstance(quantity, int) or isinstance(quantity, bool) or quantity <= 0 or is_tip(item):
             continue
         line_id = identifier(item.get("id")) or f"line-{place}"
         unit_price = amount(item, "price", currency)

@@ -23,7 +23,7 @@ def reconciled(order: dict[str, Any], body: Json, currency: str) -> dict[str, An
         **order,
         "shipping": shipping,
         "tax": amount(body, "total_tax", currency),
-        "tip": amount(body, "total_tip_received", currency),
+        "tip": _tip(body, currency),
         "total": amount(body, "total_price", currency),
     }
     difference = order["total"] - _sum(order, discounts)
@@ -36,6 +36,17 @@ def reconciled(order: dict[str, Any], body: Json, currency: str) -> dict[str, An
             _add(discounts, "order" if unallocated >= -difference else "other", -difference)
     order["discounts"] = discounts
     return order
+
+
+def is_tip(item: Json) -> bool:
+    """Whether an item of the order is the tip: only such a one has the field, even if it says nothing."""
+    return "tip_payment_gateway" in item
+
+
+def _tip(body: Json, currency: str) -> int:
+    """The tip: Shopify says it once as a sum, and again among the items."""
+    items = sum(amount(item, "price", currency) for item in parts(body, "line_items") if is_tip(item))
+    return max(items, amount(body, "total_tip_received", currency))
 
 
 def _sum(order: dict[str, Any], discounts: list[dict[str, Any]]) -> int:
