@@ -252,6 +252,29 @@ def test_what_was_charged_beyond_the_parts_never_earns() -> None:
     assert order_of("orders/paid", plain(total_price="29.99"))["discounts"] == []
 
 
+@pytest.mark.parametrize("gateway", ["shopify_payments", None])
+def test_a_tip_that_shopify_lists_among_the_goods_is_a_tip_and_earns_nothing(gateway: str | None) -> None:
+    goods = plain()["line_items"]
+    tip = {"id": 12, "title": "Tip", "quantity": 1, "price": "5.00", "tip_payment_gateway": gateway}
+    for received in ("5.00", "0.00", None):
+        body = plain(line_items=[*goods, tip], total_tip_received=received, total_price="35.00")
+        found = order_of("orders/paid", body)
+        assert [line["line_id"] for line in found["lines"]] == ["11"]
+        assert (found["tip"], found["shipping"], found["discounts"], found["total"]) == (500, 0, [], 3500)
+
+
+def test_a_tip_given_back_takes_nothing_of_the_goods() -> None:
+    tip = {"id": 12, "title": "Tip", "quantity": 1, "price": "5.00", "tip_payment_gateway": "shopify_payments"}
+    back = {
+        "id": 9,
+        "created_at": "2026-05-02T00:00:00Z",
+        "refund_line_items": [{"line_item_id": 12, "quantity": 1, "subtotal": "5.00"}],
+        "transactions": [{"kind": "refund", "status": "success", "amount": "5.00"}],
+    }
+    body = plain(line_items=[*plain()["line_items"], tip], total_price="35.00", refunds=[back])
+    assert remaining(order_of("orders/updated", body)).amounts == [3000]
+
+
 def test_contact_data_that_does_not_fit_is_left_out_and_the_order_is_not_lost() -> None:
     people = {"id": 7, "email": "not an address", "first_name": "A\x00da\ud800", "last_name": "x" * 9000}
     body = plain(
@@ -372,6 +395,23 @@ def test_a_redaction_erases_the_account_and_the_guest_of_the_same_address() -> N
     assert [event.data["customer_id"] for event in events] == ["191167", guest_id(SECRET, email="john@example.com")]
     assert [event.what for event in events] == [None, "email"]
     assert {event.type for event in events} == {"customer.erased"}
+
+
+def test_accounts_that_shopify_has_joined_are_one_customer() -> None:
+    done = {
+        "admin_graphql_api_customer_kept_id": "gid://shopify/Customer/706405506930370000",
+        "admin_graphql_api_customer_deleted_id": "gid://shopify/Customer/2",
+        "status": "completed",
+        "errors": [],
+    }
+    (event,) = mapped("customers/merge", done)
+    assert (event.type, event.what) == ("customer.merged", None)
+    assert event.data == {"from": "2", "into": "706405506930370000", "at": "2026-06-01T12:00:00Z"}
+    for state in ("failed", "in_progress", "requested", None):
+        assert mapped("customers/merge", {**done, "status": state}) == []
+    for wrong in ({"status": "completed"}, {**done, "admin_graphql_api_customer_deleted_id": "gid://shopify/Order/2"}):
+        with pytest.raises(Unmappable):
+            mapped("customers/merge", wrong)
 
 
 def test_consents_keep_shopifys_words() -> None:

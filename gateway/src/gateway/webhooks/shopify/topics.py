@@ -1,5 +1,6 @@
 """Which webhook topic becomes which events. All of Shopify's topics that mean something here are in this table."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,7 @@ ORDER_TOPICS: Final[Mapping[str, str]] = {
     "orders/fulfilled": "order.fulfilled",
     "orders/partially_fulfilled": "order.updated",
 }
+_CUSTOMER_GID: Final = re.compile(r"gid://shopify/Customer/([0-9]+)", re.ASCII)
 IGNORED: Final[Mapping[str, str]] = {
     "orders/edited": "names only what was edited; orders/updated brings the order",
     "fulfillment_events/create": "holds no order; deliveries are read from orders/updated",
@@ -87,6 +89,25 @@ def _redacted(delivery: Delivery) -> list[Mapped]:
     return [Mapped("customer.erased", at, {"customer_id": one, "at": at}, what) for what, one in found.items()]
 
 
+def _merged(delivery: Delivery) -> list[Mapped]:
+    """Two accounts that the shop's staff made one; nothing before Shopify has done it, or when it could not."""
+    body = delivery.body
+    if str(body.get("status")).lower() != "completed":
+        return []
+    kept, deleted = (
+        needed(_account(body.get(f"admin_graphql_api_customer_{which}_id")), f"the id of the customer {which}")
+        for which in ("kept", "deleted")
+    )
+    at = delivery.received_at
+    return [Mapped("customer.merged", at, {"from": deleted, "into": kept, "at": at})]
+
+
+def _account(gid: Any) -> str | None:
+    """``706`` of ``gid://shopify/Customer/706``, the id that the other topics give."""
+    found = _CUSTOMER_GID.fullmatch(gid) if isinstance(gid, str) else None
+    return None if found is None else found[1]
+
+
 def _consent(channel: str, name: str, id_name: str) -> Callable[[Delivery], list[Mapped]]:
     def mapped(delivery: Delivery) -> list[Mapped]:
         consent: dict[str, Any] = dict(part(delivery.body, name))
@@ -111,6 +132,7 @@ _MAPPINGS: Final[Mapping[str, Callable[[Delivery], list[Mapped]]]] = {
     "refunds/create": _refund,
     "customers/create": _customer("customer.registered"),
     "customers/update": _customer("customer.updated"),
+    "customers/merge": _merged,
     "customers/redact": _redacted,
     "customers_email_marketing_consent/update": _consent("email", "email_marketing_consent", "customer_id"),
     "customers_marketing_consent/update": _consent("sms", "sms_marketing_consent", "id"),
