@@ -39,6 +39,8 @@ CASES: list[tuple[str, Program, tuple[int, int, int], int | str, int]] = [
     ("nothing is not a redemption", spending(points=1, value=1), (10, 0, 10_000), "below_min_points", 0),
     ("a part of a cent is nothing", spending(points=100, value=50), (1, 10, 10_000), "below_min_points", 0),
     ("never above the order", spending(points=1, value=3), (5_000, 5_000, 1_000), 333, 999),
+    ("all that is there", spending("reject", points=1, value=1), (200, 200, 10_000), 200, 200),
+    ("one more than is there", spending("reject", points=1, value=1), (201, 200, 10_000), "not_enough_points", 0),
     ("a negative balance has nothing", spending("reject", points=1, value=1), (1, -5, 1_000), "not_enough_points", 0),
 ]
 
