@@ -82,3 +82,11 @@ def test_the_page_has_a_chart_a_table_and_no_foreign_markup() -> None:
     assert "<script>" not in page
     assert page.count("<svg") == len(data["placements"]) == page.count("<table>")
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_the_page_names_our_method_first_also_when_the_result_was_stored() -> None:
+    data = as_data(replay(believable(200), 10, KINDS), 10)
+    for placement in data["placements"]:  # as JSONB gives them back
+        placement["methods"] = dict(sorted(placement["methods"].items(), key=lambda one: (len(one[0]), one[0])))
+    body = as_page(data, "Stored").split("<tbody>")[1]
+    assert body.index(OURS) < body.index(POPULAR) < body.index(FREQUENT)

@@ -47,10 +47,13 @@ def as_page(data: dict[str, Any], title: str) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title><style>
-body{{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}}
+:root{{color-scheme:light dark}}
+body{{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}}
+body{{color:CanvasText;background:Canvas}}
 h1{{font-size:1.5rem}}h2{{font-size:1.15rem;margin-top:2.5rem}}p{{max-width:44rem}}
-table{{border-collapse:collapse;margin:.5rem 0}}th,td{{padding:.25rem .9rem .25rem 0;text-align:right}}
+table{{border-collapse:collapse;margin:.5rem 0}}th,td{{padding:.25rem .9rem .25rem 0;text-align:right;white-space:nowrap}}
 th:first-child,td:first-child{{text-align:left}}thead th{{border-bottom:1px solid #bbb}}svg{{width:100%;height:auto}}
+.wide{{overflow-x:auto}}.wide>*{{min-width:30rem}}text{{fill:currentColor}}
 .key{{display:inline-block;width:.8em;height:.8em;margin-right:.4em}}
 </style></head><body><main><h1>{escape(title)}</h1>
 <p>{data["test_orders"]} orders of the last {data["days"]:g} days were asked for, each just before it was put in, after
@@ -64,7 +67,7 @@ def _section(one: dict[str, Any], top: int) -> str:
         f'<tr><td><span class="key" style="background:{_COLORS[method]}"></span>{escape(method)}</td>'
         + "".join(f"<td>{values[key]:.3f}</td>" for key, _ in _METRICS)
         + "</tr>"
-        for method, values in one["methods"].items()
+        for method, values in _methods(one)
     )
     heads = "".join(f"<th>{label}@{top}</th>" for _, label in _METRICS)
     ahead = "".join(
@@ -73,8 +76,14 @@ def _section(one: dict[str, Any], top: int) -> str:
         for method, change in one["ahead_of"].items()
     )
     return f"""<section><h2>{escape(one["placement"])} <small>({one["questions"]} questions)</small></h2>
-{_chart(one)}<table><thead><tr><th>Method</th>{heads}</tr></thead><tbody>{rows}</tbody></table><ul>{ahead}</ul></section>
+<div class="wide" tabindex="0" role="group" aria-label="Chart and figures">{_chart(one)}
+<table><thead><tr><th>Method</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div><ul>{ahead}</ul></section>
 """
+
+
+def _methods(one: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
+    """The methods with their metrics, ours first: a stored result has lost its sequence (JSONB sorts its keys)."""
+    return [(method, one["methods"][method]) for method in METHODS if method in one["methods"]]
 
 
 def _chart(one: dict[str, Any]) -> str:
@@ -82,7 +91,7 @@ def _chart(one: dict[str, Any]) -> str:
     bars, y = [], 0
     for key, label in (("recall", "Recall"), ("hit_rate", "Hit rate")):
         bars.append(f'<text x="0" y="{y + 14}" font-size="13">{label}</text>')
-        for method, values in one["methods"].items():
+        for method, values in _methods(one):
             width = 420 * values[key]
             bars.append(f'<rect x="90" y="{y}" width="{width:.1f}" height="16" fill="{_COLORS[method]}"/>')
             bars.append(f'<text x="{96 + width:.1f}" y="{y + 13}" font-size="12">{values[key]:.3f}</text>')
