@@ -102,6 +102,39 @@ async def test_case_19_a_product_that_was_refunded_is_not_offered_until_bought_a
     assert "B" in ids(await shop.basket(product_ids=["A"], customer_id="c2"))
 
 
+async def test_case_19_a_second_refund_does_not_bring_back_what_was_forgiven(working: Shop) -> None:
+    shop = working
+    await shop.base()
+    await shop.orders(shop.order("O20", "BD", customer_id="c2", at=shop.later(hours=1)))
+    for number in (2, 1):
+        line = {"line_id": f"L{number}", "quantity": 1, "amount": 1000}
+        refund = {"refund_id": f"r{number}", "at": shop.t0.isoformat(), "lines": [line], "amount": 1000}
+        data = {"order_id": "O2", "refunds": [refund], "updated_at": shop.t0.isoformat()}
+        await shop.orders(data, type_="order.refunded")
+        await settled(shop)
+    found = ids(await shop.basket(product_ids=["C"], customer_id="c2"))
+    assert "B" in found
+    assert "A" not in found
+
+
+async def test_case_19_what_was_returned_wholly_is_not_offered_until_bought_again(working: Shop) -> None:
+    shop = working
+    await shop.base()
+    lines = [{"line_id": "L2", "quantity": 1}, {"line_id": "L1", "quantity": 0}]
+    data = {"return_id": "r", "order_id": "O2", "lines": lines, "at": shop.later(hours=1).isoformat()}
+    requested = shop.event("return.requested", data, at=shop.later(hours=1))
+    received = shop.event("return.received", data, at=shop.later(hours=1))
+    await shop.take(requested)
+    assert "B" in ids(await shop.basket(product_ids=["C"], customer_id="c2"))
+    await shop.take(received)
+    assert ids(await shop.basket(product_ids=["C"], customer_id="c2")) == ["A", "D"]
+    assert "B" in ids(await shop.basket(product_ids=["C"], customer_id="c3"))
+    await shop.orders(shop.order("O20", "B", customer_id="c2", at=shop.later(hours=2)))
+    await settled(shop)
+    await shop.take(received)
+    assert "B" in ids(await shop.basket(product_ids=["C"], customer_id="c2"))
+
+
 async def test_case_19_a_refund_that_is_taken_back_leaves_no_grudge(working: Shop) -> None:
     shop = working
     await shop.base()

@@ -10,10 +10,10 @@ import msgspec
 from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.events import Event
-from recommendations import order_lines, people
+from recommendations import order_lines, order_store, people
 from recommendations.order_store import OrderRow
 
-RATED, REFUNDED = "rated", "refunded"
+RATED, REFUNDED, RETURNED = "rated", "refunded", "returned"
 BAD_UPTO = 2.0  # of 5
 _RATING_KINDS = ("review", "rating", "product_rating", "product_review")
 
@@ -51,6 +51,20 @@ class ActivityData(msgspec.Struct, frozen=True):
     kind: str
     product_id: str | None = None
     attributes: dict[str, Any] | None = None
+
+
+class ReturnLine(msgspec.Struct, frozen=True):
+    """What comes back of a line."""
+
+    line_id: str
+    quantity: int = 1
+
+
+class ReturnData(msgspec.Struct, frozen=True):
+    """``return.received``."""
+
+    order_id: str
+    lines: list[ReturnLine] = []
 
 
 async def take_ratings(tx: Connection, events: Sequence[Event], context: Context) -> None:
@@ -114,6 +128,25 @@ async def from_refunds(tx: Connection, shop_id: str, orders: Mapping[str, OrderR
     await _forgive(tx, void, REFUNDED, only_then=True)
     await _store(tx, back, REFUNDED)
     await _forgive(tx, kept, REFUNDED)
+    await _forgive(tx, kept, RETURNED)
+
+
+async def from_returns(tx: Connection, events: Sequence[Event]) -> None:
+    """Goods that came back wholly say the same, before their money does. The orders are stored already."""
+    returns = [(event, event.view(ReturnData)) for event in events if event.type == "return.received"]
+    orders = await order_store.read(tx, {(event.shopid, data.order_id) for event, data in returns}) if returns else {}
+    back: dict[tuple[str, str, str], datetime] = {}
+    for event, data in returns:
+        row = orders.get((event.shopid, data.order_id))
+        if row is None or row.customer_id is None:
+            continue
+        pieces = {line.line_id: line.quantity for line in data.lines}
+        lines = row.state.get("lines") or ()
+        kept = {line.get("product_id") for line in lines if pieces.get(line["line_id"], 0) < line["quantity"]}
+        for product_id in row.left:
+            if product_id not in kept:
+                back[event.shopid, row.customer_id, product_id] = event.at
+    await _store(tx, back, RETURNED)
 
 
 def _rating(event: Event, customer_id: str, product_id: object, stars: object) -> list[Rating]:
@@ -123,6 +156,7 @@ def _rating(event: Event, customer_id: str, product_id: object, stars: object) -
 
 
 async def _store(tx: Connection, dislikes: Mapping[tuple[str, str, str], datetime], reason: str) -> None:
+    """Keep dislikes; of what came back, only what was not bought once more since and kept."""
     keys = sorted(dislikes)
     if keys:
         await tx.execute(
@@ -130,6 +164,10 @@ async def _store(tx: Connection, dislikes: Mapping[tuple[str, str, str], datetim
                select w.shop_id, w.customer_id, w.product_id, $5, w.at
                from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
                  as w(shop_id, customer_id, product_id, at)
+               where $5 = $6 or not exists (
+                 select from orders o where o.shop_id = w.shop_id and o.customer_id = w.customer_id
+                 and o.placed_at > w.at and w.product_id = any(o.product_ids)
+               )
                on conflict (shop_id, customer_id, product_id, reason)
                do update set at = greatest(dislikes.at, excluded.at)""",
             [key[0] for key in keys],
@@ -137,6 +175,7 @@ async def _store(tx: Connection, dislikes: Mapping[tuple[str, str, str], datetim
             [key[2] for key in keys],
             [dislikes[key] for key in keys],
             reason,
+            RATED,
         )
 
 

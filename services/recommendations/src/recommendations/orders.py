@@ -9,7 +9,7 @@ from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
-from recommendations import changes, order_lines, order_store, people
+from recommendations import changes, dislikes, order_lines, order_store, people
 from recommendations.changes import Changes
 from recommendations.order_store import OrderKey, OrderRow
 from recommendations.people import People
@@ -19,8 +19,12 @@ from recommendations.service_state import state_of
 async def take_orders(tx: Connection, events: Sequence[Event], context: Context) -> None:
     """Apply a batch of ``order.*`` and ``return.*`` events. The merge is idempotent, so nothing needs the inbox."""
     heard = _read(events)
-    if not heard:
-        return
+    if heard:
+        await _take(tx, heard, context)
+    await dislikes.from_returns(tx, events)
+
+
+async def _take(tx: Connection, heard: Mapping[OrderKey, OrderState], context: Context) -> None:
     sequence = await changes.begin(tx, {shop_id for shop_id, _ in heard})
     stored = await order_store.read(tx, heard)
     merged = {key: _merged(stored.get(key), state) for key, state in heard.items()}
@@ -39,7 +43,7 @@ def _read(events: Sequence[Event]) -> dict[OrderKey, OrderState]:
     heard: dict[OrderKey, OrderState] = {}
     for event in events:
         if not event.type.startswith("order."):
-            continue  # a return brings nothing of the order; its refund does
+            continue  # a return takes nothing out of the order; its refund does
         try:
             state = order_merge.from_event(event.data, event.time)
         except ValueError as error:

@@ -127,7 +127,7 @@ TABLES = {
           finished_at timestamptz,
           primary key (shop_id, backtest_id)
         )""",
-    # What a customer is not to be offered again. `reason`: rated or refunded.
+    # What a customer is not to be offered again. `reason`: rated, refunded or returned.
     "dislikes": """
         create table dislikes (
           shop_id text collate "C" not null,
