@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
@@ -36,12 +37,32 @@ def decode_cursor(text: str, arity: int) -> tuple[str | int, ...]:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         parts = msgspec.json.decode(raw, type=tuple[str | int, ...])
     except (binascii.Error, msgspec.DecodeError, ValueError) as error:
-        raise _bad_cursor() from error
-    if len(parts) != arity:
-        raise _bad_cursor()
+        raise bad_cursor() from error
+    if len(parts) != arity or any(isinstance(part, str) and "\x00" in part for part in parts):
+        raise bad_cursor()  # NUL: no text of PostgreSQL holds it
     return parts
 
 
-def _bad_cursor() -> Unprocessable:
+def decode_instant_cursor(text: str) -> tuple[datetime, str]:
+    """The sort keys of a list by instant and id, the instant in UTC; 422 for the cursor of another list."""
+    at, after = decode_cursor(text, 2)
+    if not isinstance(after, str):
+        raise bad_cursor()
+    return cursor_instant(at), after
+
+
+def cursor_instant(part: str | int) -> datetime:
+    """An instant of a cursor, in UTC; 422 for anything else, also for one that the calendar holds only elsewhere."""
+    try:
+        at = datetime.fromisoformat(part) if isinstance(part, str) else None
+        if at is None or at.tzinfo is None:
+            raise bad_cursor()
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise bad_cursor() from error
+
+
+def bad_cursor() -> Unprocessable:
+    """What is said of a cursor that is none of this list."""
     detail = "is not a cursor of this list; start again without one"
     return Unprocessable(detail, errors=[FieldError("/query/cursor", detail)])

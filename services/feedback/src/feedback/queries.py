@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import Any, Final
 
-from comeback_contracts.instants import format_instant, parse_instant
+from comeback_contracts.instants import format_instant
 from comeback_kit.db import Connection
-from comeback_kit.errors import FieldError, Unprocessable
-from comeback_kit.paging import Page, decode_cursor, encode_cursor
+from comeback_kit.paging import Page, decode_instant_cursor, encode_cursor
 from feedback import decisions, invitations, order_store, people, shop_secrets, shops, surveys
 from feedback.decisions import History
 from feedback.errors import OrderUnknown
@@ -47,7 +46,7 @@ async def responses_page(
     if finished is not None:
         conditions.append("finished" if finished else "not finished")
     if cursor is not None:
-        values += _after(cursor)
+        values += decode_instant_cursor(cursor)
         conditions.append(f"(answered_at, response_id) < (${len(values) - 1}, ${len(values)})")
     rows = await tx.fetch(
         f"""select response_id, survey_id, survey_version, customer_id, order_id, finished, metric, score,
@@ -60,15 +59,6 @@ async def responses_page(
     last = items[-1] if len(rows) > limit else None
     following = None if last is None else encode_cursor(format_instant(last.answered_at), last.response_id)
     return Page(items=items, next_cursor=following)
-
-
-def _after(cursor: str) -> tuple[datetime, str]:
-    at, response_id = decode_cursor(cursor, 2)
-    try:
-        return parse_instant(str(at)), str(response_id)
-    except ValueError as error:
-        detail = "is not a cursor of this list; start again without one"
-        raise Unprocessable(detail, errors=[FieldError("/query/cursor", detail)]) from error
 
 
 async def post_purchase(

@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from comeback_kit.errors import FieldError, Unprocessable
-from comeback_kit.paging import decode_cursor
+from comeback_kit.paging import bad_cursor, cursor_instant, decode_cursor, decode_instant_cursor
 
 _MOST: Final = 2**63 - 1
 
@@ -13,8 +12,7 @@ def instant_and_id(cursor: str | None) -> tuple[datetime | None, str | None]:
     """The keys of a list by instant and id; two None for the first page."""
     if cursor is None:
         return None, None
-    at, after = decode_cursor(cursor, 2)
-    return _instant(at), _text(after)
+    return decode_instant_cursor(cursor)
 
 
 def number(cursor: str | None) -> int | None:
@@ -35,31 +33,16 @@ def transaction(cursor: str | None, balance: int) -> tuple[datetime | None, str 
     if cursor is None:
         return None, None, None, balance
     at, customer_id, seq, after = decode_cursor(cursor, 4)
-    return _instant(at), _text(customer_id), _number(seq, most=2**31 - 1), _number(after)
-
-
-def _instant(value: str | int) -> datetime:
-    try:
-        at = datetime.fromisoformat(_text(value))
-    except ValueError:
-        raise _bad() from None
-    if at.tzinfo is None:
-        raise _bad()
-    return at
+    return cursor_instant(at), _text(customer_id), _number(seq, most=2**31 - 1), _number(after)
 
 
 def _text(value: str | int) -> str:
-    if not isinstance(value, str) or "\x00" in value:
-        raise _bad()
+    if not isinstance(value, str):
+        raise bad_cursor()
     return value
 
 
 def _number(value: str | int, *, most: int = _MOST) -> int:
     if not isinstance(value, int) or abs(value) > most:
-        raise _bad()
+        raise bad_cursor()
     return value
-
-
-def _bad() -> Unprocessable:
-    detail = "is not a cursor of this list; start again without one"
-    return Unprocessable(detail, errors=[FieldError("/query/cursor", detail)])

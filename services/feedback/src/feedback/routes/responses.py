@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, AwareDatetime
 
+from comeback_contracts.instants import Instant
 from comeback_kit.errors import FieldError, Unprocessable
 from comeback_kit.http import Caller, IdText, TransactionRoute, Tx, requires
 from comeback_kit.paging import Cursor, Limit, Page
@@ -16,15 +16,6 @@ from feedback.score_queries import Metric, Period
 router = APIRouter(prefix="/v1/feedback", tags=["Responses"], route_class=TransactionRoute)
 
 IdFilter = Annotated[IdText | None, Query()]
-
-
-def _in_utc(value: datetime) -> datetime:
-    if not 1 <= value.year <= 9998:
-        raise ValueError("is no instant of the calendar")
-    return value
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 @router.get("/responses", summary="Responses, newest first", dependencies=[requires("feedback:read")])

@@ -12,7 +12,7 @@ from comeback_kit.auth import Principal
 from comeback_kit.bodies import Answer, Body
 from comeback_kit.db import Connection
 from comeback_kit.http import Caller, Id, Now, RuntimeDep, TransactionRoute, Tx, requires
-from comeback_kit.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from comeback_kit.paging import Cursor, Limit, Page, decode_instant_cursor, encode_cursor
 from recommendations.backtest import jobs
 from recommendations.backtest.report import as_page
 from recommendations.errors import BacktestNotReady, BacktestUnknown
@@ -55,10 +55,7 @@ async def start(body: BacktestBody, tx: Tx, caller: Caller, now: Now, runtime: R
 @router.get("", summary="Back-tests, newest first", dependencies=[READ])
 async def every(tx: Tx, caller: Caller, limit: Limit = 20, cursor: Cursor = None) -> Page[BacktestAnswer]:
     """The shop's back-tests, newest first."""
-    before = None
-    if cursor is not None:
-        at, backtest_id = decode_cursor(cursor, 2)
-        before = (datetime.fromisoformat(str(at)), str(backtest_id))
+    before = None if cursor is None else decode_instant_cursor(cursor)
     rows = await jobs.page(tx, caller.shop_id, before, limit + 1)
     more = rows[limit - 1] if len(rows) > limit else None
     after = None if more is None else encode_cursor(more["created_at"].isoformat(), more["backtest_id"])
