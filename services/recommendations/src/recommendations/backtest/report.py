@@ -51,7 +51,8 @@ def as_page(data: dict[str, Any], title: str) -> str:
 body{{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}}
 body{{color:CanvasText;background:Canvas}}
 h1{{font-size:1.5rem}}h2{{font-size:1.15rem;margin-top:2.5rem}}p{{max-width:44rem}}
-table{{border-collapse:collapse;margin:.5rem 0}}th,td{{padding:.25rem .9rem .25rem 0;text-align:right;white-space:nowrap}}
+table{{border-collapse:collapse;margin:.5rem 0}}
+th,td{{padding:.25rem .9rem .25rem 0;text-align:right;white-space:nowrap}}
 th:first-child,td:first-child{{text-align:left}}thead th{{border-bottom:1px solid #bbb}}svg{{width:100%;height:auto}}
 .wide{{overflow-x:auto}}.wide>*{{min-width:30rem}}text{{fill:currentColor}}
 .key{{display:inline-block;width:.8em;height:.8em;margin-right:.4em}}
