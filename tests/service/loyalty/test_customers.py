@@ -204,6 +204,30 @@ async def test_birthdays_and_anniversaries_pay_once_a_year(shop: World) -> None:
     assert await shop.kinds("c1") == [("earned", 50), ("earned", 50)]
 
 
+async def test_what_is_known_of_a_guest_outlives_the_next_change_of_the_account(shop: World) -> None:
+    rules = [
+        {"id": "vip", "points": 3, "when": {"customer_tags": ["vip"]}},
+        {"id": "birthday", "kind": "birthday", "points": 50},
+        {"id": "joined", "kind": "anniversary", "points": 7},
+    ]
+    await shop.program(rules=rules)
+    a_year_ago = datetime(2025, 3, 21, 12, tzinfo=UTC)
+    await shop.take(
+        customer(shop, "guest:1", kind="customer.registered", tags=["vip"], birthday="1990-03-20", at=a_year_ago),
+        customer(shop, "c1", kind="customer.registered", tags=["b2b"], birthday=None),
+    )
+    await shop.take(merged(shop, "guest:1", "c1"))
+    await shop.take(customer(shop, "c1", last_name="Ada", at=shop.now + timedelta(seconds=1)))
+    await shop.order("1", 10_000)
+    assert await shop.balance("c1") == 300
+    await shop.take(customer(shop, "c1", tags=None, at=shop.now + timedelta(seconds=2)))
+    await shop.order("2", 10_000)
+    assert await shop.balance("c1") == 300
+    await shop.move_to(datetime(2026, 3, 20, 1, tzinfo=UTC))
+    await shop.days(3)
+    assert await shop.kinds("c1") == [("earned", 300), ("earned", 50), ("earned", 7)]
+
+
 async def test_an_occasion_of_today_that_is_learned_today_pays_at_once_and_once(shop: World) -> None:
     await shop.order("1", 1_000)
     rules = [

@@ -21,6 +21,21 @@ update lots y set earned = y.earned + x.earned, clawed = y.clawed + x.clawed, sh
   remaining = y.remaining + x.remaining, held = y.held + x.held, expired = y.expired + x.expired,
   spend = y.spend + x.spend, orders = y.orders + x.orders
 from moved x where y.shop_id = $1 and y.customer_id = $3 and y.lot_id = x.lot_id"""
+# What both said stays said, or the next change of the account would forget what the columns took from the other.
+_JOIN_PROFILES: Final = """
+insert into profiles as p (shop_id, customer_id, tags, birthday, joined, fields)
+select shop_id, $3, tags, birthday, joined, fields from profiles where shop_id = $1 and customer_id = $2
+on conflict (shop_id, customer_id) do update set
+  tags = array(select distinct unnest(p.tags || excluded.tags) order by 1),
+  birthday = coalesce(p.birthday, excluded.birthday), joined = least(p.joined, excluded.joined),
+  fields = excluded.fields || p.fields
+    || case when p.fields ? 'tags' and excluded.fields ? 'tags' then jsonb_build_object('tags', jsonb_build_array(
+        array(select distinct unnest(p.tags || excluded.tags) order by 1),
+        greatest(p.fields->'tags'->>1, excluded.fields->'tags'->>1))) else '{}' end
+    || case when p.birthday is null and excluded.birthday is not null and excluded.fields ? 'birthday'
+        then jsonb_build_object('birthday', excluded.fields->'birthday') else '{}' end
+    || case when excluded.joined < p.joined and excluded.fields ? 'registered'
+        then jsonb_build_object('registered', excluded.fields->'registered') else '{}' end"""
 _MOVE: Final = (
     "update lots set customer_id = $3 where shop_id = $1 and customer_id = $2",
     "update redemptions set customer_id = $3 where shop_id = $1 and customer_id = $2",
@@ -29,11 +44,7 @@ _MOVE: Final = (
     on conflict (shop_id, customer_id, key) do update
     set times = c.times + excluded.times, points = c.points + excluded.points""",
     "delete from usage where shop_id = $1 and customer_id = $2 and $3::text is not null",
-    """insert into profiles (shop_id, customer_id, tags, birthday, joined, fields)
-    select shop_id, $3, tags, birthday, joined, fields from profiles where shop_id = $1 and customer_id = $2
-    on conflict (shop_id, customer_id) do update set
-      tags = array(select distinct unnest(profiles.tags || excluded.tags) order by 1),
-      birthday = coalesce(profiles.birthday, excluded.birthday), joined = least(profiles.joined, excluded.joined)""",
+    _JOIN_PROFILES,
     "delete from profiles where shop_id = $1 and customer_id = $2 and $3::text is not null",
     "update members set merged_into = $3 where shop_id = $1 and (customer_id = $2 or merged_into = $2)",
 )
