@@ -18,6 +18,7 @@ HOUR = timedelta(hours=1)
         (0 * HOUR, Known(reachable=True, order_known=False), Start("waiting", needs_order=True)),
         (0 * HOUR, Known(reachable=True, order_live=False), Start("skipped", "too_old")),
         (2 * HOUR, Known(reachable=False, erased_at=NOW - HOUR), Start("skipped", "erased")),
+        (1 * HOUR, Known(reachable=False, erased_at=NOW - HOUR), Start("skipped", "erased")),
         (0 * HOUR, Known(reachable=False, erased_at=NOW - HOUR), Start("waiting")),
         (99 * HOUR, Known(reachable=False, order_known=False), Start("skipped", "too_old")),
     ],
