@@ -73,7 +73,13 @@ async def export_member(customer_id: Id, tx: Tx, caller: Caller) -> Response:
     return Response(msgspec.json.encode(found), media_type="application/json")
 
 
-@streams.get("/exports/members", dependencies=[READ], summary="All members with their lots")
+@streams.get(
+    "/exports/members",
+    dependencies=[READ],
+    summary="All members with their lots",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/x-ndjson": {}, "text/csv": {}}}},
+)
 async def export_members(
     caller: Caller,
     runtime: RuntimeDep,

@@ -11,7 +11,7 @@ from loyalty import cursors, history, member_view, redemption_list, rewards, tha
 from loyalty.desk import Desk
 from loyalty.errors import MemberUnknown
 from loyalty.program_store import load_one
-from loyalty.routes.redemptions import hold
+from loyalty.routes.redemptions import FIRST_HOLD, hold
 from loyalty.schemas.me import MeAnswer, WaysToEarn
 from loyalty.schemas.members import TransactionAnswer
 from loyalty.schemas.rewards import RedemptionAnswer, RedemptionBody, RewardAnswer
@@ -91,7 +91,7 @@ async def my_redemptions(
     return Page(items=items, next_cursor=after)
 
 
-@router.post("/redemptions", status_code=201, summary="Take a reward, or pay with points")
+@router.post("/redemptions", status_code=201, summary="Take a reward, or pay with points", responses=FIRST_HOLD)
 async def redeem(
     customer_id: CustomerId,
     body: RedemptionBody,

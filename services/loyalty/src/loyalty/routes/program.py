@@ -40,7 +40,12 @@ async def versions(tx: Tx, caller: Caller, limit: Limit = 20, cursor: Cursor = N
     return Page(items=items, next_cursor=after)
 
 
-@router.post("/preview", dependencies=[READ], summary="What a changed program would have done")
+@router.post(
+    "/preview",
+    dependencies=[READ],
+    summary="What a changed program would have done",
+    responses={202: {"model": JobAnswer, "description": "A job that does it; `GET /v1/loyalty/jobs/{job_id}`."}},
+)
 async def preview(
     body: ProgramPreviewBody, tx: Tx, caller: Caller, now: Now, cache: Cache, response: Response
 ) -> ProgramPreviewAnswer | JobAnswer:

@@ -1,6 +1,7 @@
 """Redemptions: hold, confirm, cancel, return."""
 
 from datetime import timedelta
+from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
@@ -18,6 +19,9 @@ from loyalty.state import Cache, LoyaltySettings
 router = APIRouter(prefix="/v1/loyalty", tags=["Redemptions"], route_class=TransactionRoute)
 READ = requires("loyalty:read")
 WRITE = requires("loyalty:write")
+FIRST_HOLD: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"model": RedemptionAnswer, "description": "The first hold for the same order and points."}
+}
 
 
 @router.post(
@@ -25,6 +29,7 @@ WRITE = requires("loyalty:write")
     dependencies=[WRITE],
     status_code=201,
     summary="Take a reward, or pay for an order with points",
+    responses=FIRST_HOLD,
 )
 async def redeem(
     customer_id: Id,

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
@@ -23,8 +23,16 @@ READ = requires("loyalty:read")
 Format = Annotated[Literal["json", "csv"], Query(description="`csv` answers the rows as a file")]
 At = Annotated[str | None, Query(max_length=64, description="an instant of the past; default: now")]
 
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 
-@router.get("/reports/liability", dependencies=[READ], response_model=LiabilityAnswer, summary="What points are owed")
+
+@router.get(
+    "/reports/liability",
+    dependencies=[READ],
+    response_model=LiabilityAnswer,
+    summary="What points are owed",
+    responses=_FILE,
+)
 async def liability(
     tx: Tx,
     caller: Caller,
@@ -43,7 +51,13 @@ async def liability(
     return found if format == "json" else as_csv("liability", LiabilityPart, found.by)
 
 
-@router.get("/reports/months", dependencies=[READ], response_model=MonthsAnswer, summary="Earned and burned per month")
+@router.get(
+    "/reports/months",
+    dependencies=[READ],
+    response_model=MonthsAnswer,
+    summary="Earned and burned per month",
+    responses=_FILE,
+)
 async def months(
     tx: Tx,
     caller: Caller,
