@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from comeback_kit.events import Event
-from tests.service.loyalty.world import World, event, instant
+from tests.service.loyalty.world import World, event, instant, line
 
 
 def customer(shop: World, customer_id: str = "c1", kind: str = "customer.updated", **data: Any) -> Event:
@@ -142,6 +142,23 @@ async def test_an_erased_person_is_gone_and_does_not_come_back_by_old_events(sho
     assert len(rows["entries"]) == 1
     await shop.order("2", 5_000, placed_at=shop.now.replace(hour=14))
     assert await shop.balance() == 150
+
+
+async def test_notes_of_an_order_go_with_the_person_and_the_points_stay(shop: World) -> None:
+    """Those of lines are never kept: no rule asks for them."""
+    rule = {"id": "gift", "kind": "per_amount", "points": 1, "per": 100, "when": {"attributes": {"gift": "Zebedee"}}}
+    await shop.program(rules=[rule])
+    noted = {"attributes": {"gift": "Zebedee"}, "lines": [{**line("1", 10_000), "attributes": {"engraving": "Otto"}}]}
+    await shop.order("1", **noted)
+    await shop.order("2", customer="c2", **noted)
+    before = (await shop.snapshot(["entries"]))["entries"]
+    assert [await shop.balance(one) for one in ("c1", "c2")] == [100, 100]
+    await shop.take(erased(shop), erased(shop))
+    first, second = (row["state"].decode() for row in (await shop.snapshot(["orders"]))["orders"])
+    assert "Zebedee" not in first
+    assert "Zebedee" in second
+    assert "Otto" not in first + second
+    assert (await shop.snapshot(["entries"]))["entries"] == before
 
 
 async def test_somebody_erased_before_they_were_known_stays_unknown(shop: World) -> None:

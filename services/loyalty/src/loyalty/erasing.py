@@ -6,7 +6,7 @@ from typing import Final
 
 from comeback_kit import idempotency
 from comeback_kit.db import Connection
-from loyalty import members
+from loyalty import members, orders
 
 _NAMES: Final = """
 with account as (
@@ -35,6 +35,7 @@ async def erase(tx: Connection, shop_id: str, customer_id: str, *, at: datetime)
     """
     await members.make(tx, [(shop_id, customer_id)], at)
     names = [row["customer_id"] for row in await tx.fetch(_NAMES, shop_id, customer_id)]
+    await orders.forget_notes(tx, shop_id, names)
     await tx.execute(_TOMBSTONES, shop_id, [hash_of(shop_id, name) for name in names], at)
     await tx.execute(_MARK, shop_id, names, at)
     await tx.execute(_FORGET, shop_id, names)

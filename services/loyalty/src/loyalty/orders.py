@@ -24,6 +24,9 @@ select {_COLUMNS}
 from unnest($1::text[], $2::text[]) u(shop_id, order_id) join orders o using (shop_id, order_id)
 order by o.shop_id, o.order_id for update of o"""
 _PEEK: Final = f"select {_COLUMNS} from orders o where shop_id = $1 and order_id = $2"
+_EARNED_WITH: Final = """
+select distinct shop_id, order_id from lots
+where shop_id = $1 and customer_id = any($2::text[]) and order_id is not null"""
 _WRITE: Final = """
 insert into orders as o (shop_id, order_id, revision, state, customer_id, program_version, kept, usage, settled, amount,
   waiting, placed_at, former)
@@ -36,6 +39,7 @@ on conflict (shop_id, order_id) do update set revision = excluded.revision, stat
   placed_at = excluded.placed_at, former = excluded.former
 where o.revision = excluded.revision - 1"""
 
+_NOTES: Final = "attributes"
 _encode = msgspec.json.Encoder().encode
 _decode_state = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_usage = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
@@ -143,11 +147,17 @@ async def take_events(tx: Connection, events: Sequence[Event], context: Context)
 
 
 def state_in(event: Event) -> OrderState:
-    """The order that an event tells of; the consumer reads it ahead of its turn."""
+    """The order that an event tells of; the consumer reads it ahead of its turn.
+
+    Without the attributes of its lines: engravings and names, which no rule asks for, so none are kept.
+    """
     try:
-        return from_event(event.data, event.time)
+        state = from_event(event.data, event.time)
     except ValueError as error:
         raise PoisonEvent(event, f"data holds no order: {error}") from error
+    for line in state.get("lines") or ():
+        line.pop("attributes", None)
+    return state
 
 
 async def lock(tx: Connection, keys: Iterable[OrderKey]) -> list[OrderRow]:
@@ -157,6 +167,16 @@ async def lock(tx: Connection, keys: Iterable[OrderKey]) -> list[OrderRow]:
         return []
     rows = await tx.fetch(_LOCK, [key[0] for key in wanted], [key[1] for key in wanted])
     return [OrderRow.read(row) for row in rows]
+
+
+async def forget_notes(tx: Connection, shop_id: str, customer_ids: Sequence[str]) -> None:
+    """Drop the attributes of the orders that these members earned with; the ledger needs none of them."""
+    rows = await tx.fetch(_EARNED_WITH, shop_id, customer_ids)
+    noted = [order for order in await lock(tx, [tuple(row) for row in rows]) if order.state and _NOTES in order.state]
+    for order in noted:
+        assert order.state is not None  # noqa: S101  # chosen above
+        order.state = {name: value for name, value in order.state.items() if name != _NOTES}
+    await write(tx, rows_of(noted))
 
 
 async def peek(tx: Connection, shop_id: str, order_id: str) -> OrderRow | None:
