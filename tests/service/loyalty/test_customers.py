@@ -124,6 +124,17 @@ async def test_a_merge_before_any_order_is_an_alias(shop: World) -> None:
     assert await shop.balance("c1") == 100
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+async def test_what_was_said_of_a_merged_id_is_said_of_the_account(shop: World, late: bool) -> None:
+    said = customer(shop, "guest:1", tags=["vip"], birthday="1990-03-11")
+    alias = merged(shop, "guest:1", "c1")
+    await shop.take(customer(shop, "c1", first_name="Zoe", at=shop.now.replace(hour=9)))
+    for one in (alias, said) if late else (said, alias):
+        await shop.take(one)
+    (row,) = (await shop.snapshot(["profiles"]))["profiles"]
+    assert (row["customer_id"], row["tags"], row["birthday"]) == ("c1", ["vip"], "1990-03-11")
+
+
 async def test_an_erased_person_is_gone_and_does_not_come_back_by_old_events(shop: World) -> None:
     await shop.order("1", 10_000)
     update = customer(shop, tags=["vip"], birthday="1990-03-11")
@@ -148,7 +159,10 @@ async def test_notes_of_an_order_go_with_the_person_and_the_points_stay(shop: Wo
     """Those of lines are never kept: no rule asks for them."""
     rule = {"id": "gift", "kind": "per_amount", "points": 1, "per": 100, "when": {"attributes": {"gift": "Zebedee"}}}
     await shop.program(rules=[rule])
-    noted = {"attributes": {"gift": "Zebedee"}, "lines": [{**line("1", 10_000), "attributes": {"engraving": "Otto"}}]}
+    noted: dict[str, Any] = {
+        "attributes": {"gift": "Zebedee"},
+        "lines": [{**line("1", 10_000), "attributes": {"engraving": "Otto"}}],
+    }
     await shop.order("1", **noted)
     await shop.order("2", customer="c2", **noted)
     before = (await shop.snapshot(["entries"]))["entries"]

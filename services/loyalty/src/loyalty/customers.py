@@ -60,13 +60,9 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
 
 
 async def _update(tx: Connection, events: Sequence[Event], context: Context, cache: ShopCache) -> None:
-    said: dict[Key, Fields] = {}
-    for one in events:
-        key = (one.shopid, one.view(CustomerUpdated).customer_id)
-        said[key] = merge_fields(said.get(key, {}), _fields(one))
-    if not said:
+    if not events:
         return
-    kept = await _read(tx, said)
+    said, kept = await _heard(tx, events, context.now)
     fresh = {key: _after(fields, kept[key][1]) for key, fields in said.items()}
     await members.make(tx, [key for key in said if kept[key][1] is None], context.now)
     await _revive(tx, [key for key, fields in fresh.items() if fields and kept[key][1] is not None])
@@ -91,6 +87,24 @@ async def _update(tx: Connection, events: Sequence[Event], context: Context, cac
         await tx.execute(_WRITE, *[list(column) for column in zip(*rows, strict=True)])
     if deeds:
         await rewarding.reward(tx, deeds, shops, context.now)
+
+
+async def _heard(
+    tx: Connection, events: Sequence[Event], now: datetime
+) -> tuple[dict[Key, Fields], dict[Key, tuple[Fields, datetime | None]]]:
+    """What is said of whom, and what is kept of them. Late news of a merged id is of the account that it went into."""
+    heard = [((one.shopid, one.view(CustomerUpdated).customer_id), _fields(one)) for one in events]
+    # Locked, so that nobody is merged between this look and the commit.
+    books = await members.lock(tx, {key for key, _ in heard}, now, create=False)
+    accounts = {key: books[key].key if key in books else key for key, _ in heard}
+    kept = await _read(tx, set(accounts.values()))
+    said: dict[Key, Fields] = {}
+    for key, fields in heard:
+        account = accounts[key]
+        if account != key and "registered" in kept[account][0]:
+            fields.pop("registered", None)  # when the account joined does not move
+        said[account] = merge_fields(said.get(account, {}), fields)
+    return said, kept
 
 
 async def _let_start(tx: Connection, keys: Sequence[Key], now: datetime) -> None:
@@ -119,8 +133,8 @@ def _fields(event: Event) -> Fields:
     return fields
 
 
-async def _read(tx: Connection, said: Mapping[Key, Fields]) -> dict[Key, tuple[Fields, datetime | None]]:
-    keys = sorted(said)
+async def _read(tx: Connection, people: Iterable[Key]) -> dict[Key, tuple[Fields, datetime | None]]:
+    keys = sorted(people)
     hashes = [erasing.hash_of(*key) for key in keys]
     rows = await tx.fetch(_READ, [key[0] for key in keys], [key[1] for key in keys], hashes)
     return {(row["shop_id"], row["customer_id"]): (row["fields"] or {}, row["erased_at"]) for row in rows}
