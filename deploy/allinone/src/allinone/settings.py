@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     shop_id: str = Field(default="demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
     shop_key: Annotated[str, AfterValidator(_shop_key)] | None = None
     customer_secret: Annotated[str, AfterValidator(_secret)] | None = None
-    shopify_secret: str | None = Field(default=None, min_length=8)
+    shopify_secret: str | None = Field(default=None, min_length=1)
     shop_currency: Annotated[str, AfterValidator(_currency)] = "EUR"
     shop_time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     log_level: str = Field(default="warning", pattern="^(debug|info|warning|error)$")
