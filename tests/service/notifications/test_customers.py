@@ -1,6 +1,7 @@
 """Contact data, merged customers, consents, erasures."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,9 +132,9 @@ async def test_an_erased_person_leaves_nothing_to_read_and_does_not_come_back(wo
 
 async def test_what_was_noted_on_an_order_is_not_kept(world: World) -> None:
     line = {"line_id": "1", "title": "Ring", "quantity": 1, "unit_price": 100, "total": 100}
-    noted = {"attributes": {"gift_note": "For Zebedee"}, "lines": [{**line, "attributes": {"engraving": "Zebedee"}}]}
-    sums = {"shipping": 0, "tax": 0, "total": 100}
-    await world.tell(customer(), order(**noted, **sums), order(**noted, **sums, kind="order.updated"))
+    said: dict[str, Any] = {"shipping": 0, "tax": 0, "total": 100, "attributes": {"gift_note": "For Zebedee"}}
+    said["lines"] = [{**line, "attributes": {"engraving": "Zebedee"}}]
+    await world.tell(customer(), order(**said), order(**said, kind="order.updated"))
     assert await world.states() == {"order_confirmation": ("sent", None)}
     (kept,) = await world.rows("select state::text from orders")
     assert "Ring" in kept["state"]

