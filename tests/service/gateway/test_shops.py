@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, KeySet
 
+from comeback_kit.auth import generate_key_pair
 from comeback_kit.command import main
 from comeback_kit.log.postgres import PostgresLog
 from gateway import publishing
@@ -148,6 +149,11 @@ async def test_without_a_master_key_it_follows_from_the_private_key_however_that
     try:
         for private in (KEYS.private, one_line, KEYS.private.replace("\n", "\\n")):
             app = create_app(Settings(database_url=database_url, internal_private_key=private), log=log)
+            async with app.router.lifespan_context(app):  # refuses a master key that is not the first one's
+                assert app.state.runtime.db is not None
+        other = Settings(database_url=database_url, internal_private_key=generate_key_pair().private)
+        app = create_app(other, log=log)
+        with pytest.raises(WrongMasterKey):
             async with app.router.lifespan_context(app):
                 pass
     finally:

@@ -220,6 +220,7 @@ async def test_an_event_leaves_soon_after_its_commit_without_a_wake_up(runtime: 
         await outbox.add(tx, [OutgoingEvent(OUT, "demo:1", b"x")])
     await eventually(lambda: _empty(runtime), within=1.0)
     await relay.stop()
+    assert [record.value for record in await read_to_end(runtime.log, OUT)].count(b"x") == 1
 
 
 class _Flaky(PostgresLog):

@@ -179,6 +179,7 @@ async def test_somebody_erased_before_they_were_known_stays_unknown(shop: World)
     await shop.take(erased(shop))
     await shop.take(customer(shop, tags=["vip"], at=shop.now.replace(hour=11)))
     await shop.get("members/c1", status=404)
+    assert (await shop.snapshot(["profiles"]))["profiles"] == []
 
 
 ACTIVITY_RULES = [

@@ -308,6 +308,7 @@ BAD_ADJUSTMENTS = [
 @pytest.mark.parametrize("body", BAD_ADJUSTMENTS, ids=str)
 async def test_a_bad_adjustment_is_422(shop: World, body: dict[str, Any]) -> None:
     await shop.post("members/c1/adjustments", body, status=422)
+    assert (await shop.snapshot(["entries"]))["entries"] == []
 
 
 async def test_lists_have_limits_and_cursors(shop: World) -> None:

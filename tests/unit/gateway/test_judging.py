@@ -182,8 +182,9 @@ def test_a_bad_event_is_refused_with_pointers(posted: Any, code: str, pointers: 
 
 
 def test_ten_minutes_ahead_are_a_skewed_clock() -> None:
-    accepted(event(occurred_at="2026-06-01T12:10:00Z"))
-    accepted(event(order(estimated_delivery_at="2026-06-09T12:00:00Z")))
+    assert accepted(event(occurred_at="2026-06-01T12:10:00Z"))[-1]["time"] == "2026-06-01T12:10:00Z"
+    expected = accepted(event(order(estimated_delivery_at="2026-06-09T12:00:00Z")))[-1]["data"]["order"]
+    assert expected["estimated_delivery_at"] == "2026-06-09T12:00:00Z"
 
 
 def test_a_shop_speaks_only_of_itself() -> None:

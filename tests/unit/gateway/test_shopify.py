@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from comeback_contracts import topics
 from comeback_contracts.guest import guest_id
 from comeback_contracts.remaining import remaining
 from comeback_contracts.validation import validate
@@ -19,6 +20,8 @@ from gateway.webhooks.shopify.orders import order
 from gateway.webhooks.shopify.topics import IGNORED, KNOWN, ORDER_TOPICS, Delivery, map_delivery
 from gateway.webhooks.shopify.values import minor
 from tests.support.shared_files import shared_file
+
+_TYPES = {name for names in topics.TYPES.values() for name in names}
 
 TIME = datetime(2026, 6, 1, tzinfo=UTC)
 SECRET = b"guest secret"
@@ -366,9 +369,10 @@ def test_every_order_adds_up_whatever_shopify_sends(amounts: dict[str, Any]) -> 
 def test_any_body_is_mapped_or_unmappable(value: Any, topic: str) -> None:
     for name in plain():
         try:
-            map_delivery(Delivery(topic, plain(**{name: value}), "2026-06-01T12:00:00Z", "EUR", SECRET))
+            events = map_delivery(Delivery(topic, plain(**{name: value}), "2026-06-01T12:00:00Z", "EUR", SECRET))
         except Unmappable:
             continue
+        assert all(event.type in _TYPES and event.time for event in events)
 
 
 def test_customers_of_the_documentation() -> None:
