@@ -14,10 +14,13 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import msgspec
 
+from comeback_kit import driver
 from comeback_kit.parking import Lease, Parking
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+driver.shorten()
 
 STATEMENT_TIMEOUT_MS = 30_000
 TRANSACTION_TIMEOUT_MS = 55_000  # the outbox floor trails by 60 s: no transaction may live longer

@@ -1,0 +1,63 @@
+"""Arrays and rows as PostgreSQL gets them by the short way in the driver (``comeback_kit.driver``)."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+
+from comeback_kit.db import Database
+from tests.service.kit.plumbing import SERVICE, tiny_database
+from tests.support.postgres import TestServer
+
+_AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def database(postgres: TestServer) -> AsyncIterator[Database]:
+    url = await tiny_database(postgres)
+    db = Database(url, SERVICE)
+    await db.open()
+    try:
+        yield db
+    finally:
+        await db.close()
+        await postgres.drop(url)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "wanted"),
+    [
+        ("text[]", ["a", None, "", "{x}"], ["a", None, "", "{x}"]),
+        ("text[]", ("a", "b"), ["a", "b"]),
+        ("text[]", {"a"}, ["a"]),
+        ("text[]", {"a": 1, "b": 2}.keys(), ["a", "b"]),
+        ("bigint[]", {"a": 1, "b": 2}.values(), [1, 2]),
+        ("bigint[]", [], []),
+        ("bigint[]", [[1, 2], [3, 4]], [[1, 2], [3, 4]]),
+        ("bytea[]", [b"a", b""], [b"a", b""]),
+        ("timestamptz[]", [_AT, None], [_AT, None]),
+        ("jsonb[]", [{"a": [1]}, None], [{"a": [1]}, None]),
+    ],
+)
+async def test_arrays_come_back_as_they_were(database: Database, kind: str, given: Any, wanted: list[Any]) -> None:
+    async with database.work() as tx:
+        assert await tx.fetchval(f"select $1::{kind}", given) == wanted
+
+
+async def test_rows_of_a_composite_type_come_back_as_they_were(database: Database) -> None:
+    rows = [("c1", 3, _AT, ["x", None]), ("c2", None, None, [])]
+    async with database.work() as tx:
+        await tx.execute("create type pg_temp.given as (name text, points bigint, at timestamptz, tags text[])")
+        found = await tx.fetch("select * from unnest($1::pg_temp.given[])", rows)
+        assert [tuple(row) for row in found] == rows
+        as_mapping = {"name": "c1", "points": 3, "at": _AT, "tags": ["x", None]}
+        assert tuple((await tx.fetch("select ($1::pg_temp.given).*", as_mapping))[0]) == rows[0]
+
+
+@pytest.mark.parametrize("given", ["text", 7, iter("ab")])
+async def test_what_is_no_array_is_refused_with_a_reason(database: Database, given: Any) -> None:
+    async with database.work() as tx:
+        with pytest.raises(asyncpg.DataError, match="sized iterable container expected"):
+            await tx.fetchval("select $1::text[]", given)
