@@ -19,6 +19,7 @@ from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
 from comeback_kit.events import Event
 from comeback_kit.log import Entry, open_log
+from comeback_kit.log.port import LogUnavailable
 from comeback_kit.runtime import Runtime
 from tests.service.kit.plumbing import DEAD, NOTES, SERVICE, TOPIC, behind, note, noted, running, thing, tiny_database
 from tests.support.postgres import TestServer
@@ -83,6 +84,48 @@ async def test_members_that_come_and_go_under_load_leave_each_effect_once(
         await staying.stop()
         assert await noted(first) == list(range(1500))
         assert await _dead_letters(first) == 0
+
+
+async def test_what_was_polled_ahead_of_a_lost_commit_is_read_again_and_has_its_effect_once(
+    database_url: str, either_log_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(database_url, either_log_url) as runtime:
+        await runtime.log.append([thing(number) for number in range(400)])
+        consumer = Consumer(runtime, [NOTES], batch=10)
+        commit, ahead, failures = consumer._log.commit, [], iter((False, True, False, True))
+
+        async def failing(positions: Any) -> None:
+            ahead.append(consumer._polling is not None)
+            if next(failures, False):
+                raise LogUnavailable("the broker is away")
+            await commit(positions)
+
+        monkeypatch.setattr(consumer._log, "commit", failing)
+        await consumer.start()
+        await eventually(lambda: _caught_up(runtime), within=30.0)
+        await consumer.stop()
+        assert any(ahead), "a backlog is polled ahead"
+        assert await noted(runtime) == list(range(400))
+        assert await _dead_letters(runtime) == 0
+
+
+async def test_a_stop_in_the_middle_of_a_backlog_loses_and_repeats_nothing(
+    database_url: str, either_log_url: str
+) -> None:
+    async with running(database_url, either_log_url) as runtime:
+        await runtime.log.append([thing(number) for number in range(400)])
+        for _ in range(2):
+            consumer = Consumer(runtime, [NOTES], batch=10)
+            await consumer.start()
+            await eventually(lambda: _begun(runtime), within=30.0)
+            await consumer.stop()
+        done, left = len(await noted(runtime)), await behind(runtime)
+        assert done + left == 400, "a clean stop commits what had its effect"
+        last = Consumer(runtime, [NOTES])
+        await last.start()
+        await eventually(lambda: _caught_up(runtime), within=30.0)
+        await last.stop()
+        assert await noted(runtime) == list(range(400))
 
 
 async def test_a_member_in_endless_retries_gives_partitions_up(database_url: str, either_log_url: str) -> None:
@@ -217,6 +260,10 @@ async def _noted_more(runtime: Runtime, than: int) -> bool:
 
 async def _caught_up(runtime: Runtime) -> bool:
     return await behind(runtime) == 0
+
+
+async def _begun(runtime: Runtime) -> bool:
+    return bool(await noted(runtime))
 
 
 async def _dead_letters(runtime: Runtime) -> int:

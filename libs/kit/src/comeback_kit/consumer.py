@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from prometheus_client import Counter, Gauge
 
@@ -17,6 +17,9 @@ from comeback_kit.delivery import Batch, read_batch
 from comeback_kit.log.port import CommitFailed, LogConsumer, LogUnavailable, Record, TopicPartition, group_lag
 from comeback_kit.runtime import Runtime
 from comeback_kit.settling import BatchHandler, Context, Interrupted, Settler, Subscription
+
+Polled: TypeAlias = tuple[list[Record], int]
+"""Records, and the generation of the assignment that they are of."""
 
 __all__ = ["BatchHandler", "Consumer", "Context", "Subscription", "lag"]
 
@@ -47,6 +50,8 @@ class Consumer:
         self._busy = asyncio.Lock()
         self._settler = Settler(runtime, self._interrupt, self._log.keep_alive)
         self._lag_at = 0.0
+        self._polling: asyncio.Task[Polled] | None = None
+        self._committing: asyncio.Task[None] | None = None
 
     @property
     def healthy(self) -> bool:
@@ -69,6 +74,9 @@ class Consumer:
             await asyncio.wait({self._task}, timeout=timeout * 0.7)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._leave_ahead()
+        if self._committing is not None:
+            await asyncio.wait({self._committing}, timeout=max(0.1, deadline - time.monotonic() - 0.2))
         await self._log.stop(max(0.1, deadline - time.monotonic()))
 
     async def _finish_in_flight(self) -> None:
@@ -76,7 +84,8 @@ class Consumer:
         self._interrupt.set()
         try:
             async with self._busy:
-                return
+                if self._committing is not None:
+                    await asyncio.wait({self._committing})
         finally:
             if not self._stopping:
                 self._interrupt.clear()
@@ -96,14 +105,32 @@ class Consumer:
                 await self._begin_again()
 
     async def _begin_again(self) -> None:
+        await self._leave_ahead()
+        if self._committing is not None:
+            await asyncio.gather(self._committing, return_exceptions=True)
+            self._committing = None
         await self._log.rewind()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CRASH_PAUSE):
                 await self._interrupt.wait()
 
-    async def _turn(self) -> None:
+    async def _poll(self) -> Polled:
         records = await self._log.poll(self._batch * _BATCHES_A_POLL, POLL_SECONDS)
-        generation = self._log.generation
+        return records, self._log.generation
+
+    async def _leave_ahead(self) -> None:
+        """What was polled ahead of its turn is void."""
+        polling, self._polling = self._polling, None
+        if polling is not None:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
+
+    async def _turn(self) -> None:
+        polling, self._polling = self._polling or asyncio.create_task(self._poll()), None
+        try:
+            records, generation = await polling
+        finally:
+            polling.cancel()
         self._settler.active_at = time.monotonic()
         self._show_lag()
         if not records:
@@ -111,6 +138,9 @@ class Consumer:
         async with self._busy:
             if generation != self._log.generation:
                 return  # a rebalance went through: whoever has the partitions now reads these again
+            is_behind = len(records) >= self._batch
+            if is_behind:  # more waits: it comes while these are settled
+                self._polling = asyncio.create_task(self._poll())
             settled: list[Record] = []
             try:
                 for subscription, chosen in self._by_topic(records):
@@ -118,7 +148,10 @@ class Consumer:
                         settled += batch.records
             finally:
                 if settled and generation == self._log.generation:
-                    await self._commit(settled)
+                    await self._committed()
+                    self._committing = asyncio.create_task(self._commit(settled))
+                if not is_behind:
+                    await self._committed()
 
     async def _settled(self, subscription: Subscription, records: Sequence[Record]) -> AsyncIterator[Batch]:
         """Settle the records in batches, a transaction each; the next one is read while the present one is written."""
@@ -145,6 +178,12 @@ class Consumer:
         for record in records:
             by_topic.setdefault(record.topic, []).append(record)
         return [(each, by_topic[each.topic]) for each in self._subscriptions if each.topic in by_topic]
+
+    async def _committed(self) -> None:
+        """Wait for the commit that is under way: positions are committed one after the other."""
+        committing, self._committing = self._committing, None
+        if committing is not None:
+            await committing
 
     async def _commit(self, records: Iterable[Record]) -> None:
         positions = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
