@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.service.loyalty.world import World, event, instant, line
+from tests.service.loyalty.conftest import empty
+from tests.service.loyalty.world import START, World, event, instant, line
 
 LEVELS: list[dict[str, Any]] = [
     {"id": "bronze", "threshold": 0, "benefits": {"multiplier": "1.2"}},
@@ -80,3 +81,33 @@ async def test_entry_points_of_the_first_level_count_for_the_next(shop: World) -
     await programmed(shop, levels=levels)
     await shop.order("1", 10_000)
     assert (await shop.kinds(), await shop.tier()) == ([("earned", 50), ("earned", 100)], "silver")
+
+
+async def test_a_batch_of_newcomers_ends_as_if_they_had_come_one_by_one(shop: World) -> None:
+    """Somebody whom a batch makes has nothing to read; what they enter with counts all the same."""
+    levels = [
+        {"id": "bronze", "threshold": 0, "entry": {"points": 50}},
+        {"id": "silver", "threshold": 150, "entry": {"points": 25}, "benefits": {"multiplier": "2"}},
+    ]
+    found = []
+    for size in (1, 100):
+        await empty(shop.service)
+        shop.clock.now = START
+        await shop.shop()
+        await programmed(shop, levels=levels, window="rolling_12m")
+        amounts = [(f"c{number % 7}", 1_000 + 2_500 * (number % 5)) for number in range(21)]
+        events = [
+            shop.order_event(f"o{number}", amount, customer, event_id=f"e{number}")
+            for number, (customer, amount) in enumerate(amounts)
+        ]
+        for first in range(0, len(events), size):
+            await shop.take(*events[first : first + size])
+        await shop.check()
+        stored = await shop.snapshot(("members", "lots", "entries", "orders", "tier_changes"))
+        for row in stored["members"]:
+            del row["due_at"]  # the next look, or an earlier instant
+        changes = sorted(stored["tier_changes"], key=lambda row: (row["customer_id"], row.pop("place")))
+        stored["tier_changes"] = changes
+        found.append(stored)
+    assert found[0] == found[1]
+    assert {row["tier_id"] for row in found[0]["tier_changes"]} == {"bronze", "silver"}

@@ -107,6 +107,8 @@ def make_event(
         subject=subject,
         shopid=shop_id,
         data=_raw(data),
+        specversion=SPEC_VERSION,
+        datacontenttype="application/json",
         keyid=key_id,
         traceparent=traceparent,
     )

@@ -119,10 +119,13 @@ def read_order(data: bytes | msgspec.Raw | Mapping[str, Any], event_time: str) -
     Raises ``ValueError`` for what is no order: a wrong type, a missing field, an instant that is none.
     """
     try:
-        read: Any = msgspec.convert(data, _Data) if isinstance(data, Mapping) else _DECODER.decode(data)
-        order: dict[str, Any] = read["order"]
-        if isinstance(data, Mapping) or b"null" in memoryview(data).tobytes():
-            order = _without_nulls(order)
+        order: dict[str, Any]
+        if isinstance(data, bytes | msgspec.Raw):
+            order = _DECODER.decode(data)["order"]  # type: ignore[assignment]  # a TypedDict is a dict
+            if b"null" in memoryview(data).tobytes():
+                order = _without_nulls(order)
+        else:
+            order = _without_nulls(msgspec.convert(data, _Data)["order"])
     except RecursionError:
         raise ValueError("is nested too deep") from None
     order["updated_at"] = canonical(order.get("updated_at") or event_time)

@@ -17,7 +17,9 @@ class Remaining:
 
 def refunds_of(order: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The refunds of an order state (a map) or of an order as it was sent (a list)."""
-    refunds: Any = order.get("refunds") or ()
+    refunds: Any = order.get("refunds")
+    if not refunds:
+        return []
     return list(refunds.values() if isinstance(refunds, Mapping) else refunds)
 
 

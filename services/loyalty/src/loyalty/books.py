@@ -92,6 +92,11 @@ class LotRow:
         return lot
 
     @property
+    def settled(self) -> int:
+        """What the lot's order is worth as booked."""
+        return self.earned - self.clawed - self.shortfall
+
+    @property
     def account(self) -> Account:
         """What the settlement of the lot's order looks at."""
         return Account(
@@ -115,6 +120,8 @@ class LotRow:
 
 class Book:
     """One member. ``lots`` holds those that were read or made; ``all_open`` says that every open one is there.
+
+    ``is_new`` says that this transaction made the member and has written nothing else of them yet.
 
     ``score`` is what the shop's tiers count in the present window, where the shop has tiers; ``used`` the counters of
     limits and caps that were read. ``scored`` says that what the tiers count changed since the member was read;
@@ -148,6 +155,7 @@ class Book:
         "due_at",
         "erased_at",
         "held",
+        "is_new",
         "key",
         "lifetime_earned",
         "lifetime_orders",
@@ -165,7 +173,7 @@ class Book:
         "used",
     )
 
-    def __init__(self, row: asyncpg.Record | tuple[Any, ...]) -> None:
+    def __init__(self, row: asyncpg.Record | tuple[Any, ...], *, is_new: bool = False) -> None:
         level_id: str | None
         since: datetime | None
         until: datetime | None
@@ -193,7 +201,7 @@ class Book:
         self.key: Key = (self.shop_id, self.customer_id)
         self.standing = Standing(level_id, since, until)
         self.lots: dict[str, LotRow] = {}
-        self.all_open = False
+        self.is_new = self.all_open = is_new
         self.used: dict[str, tuple[int, int]] = {}
         self.tags: tuple[str, ...] = ()
         self.score = 0

@@ -42,7 +42,13 @@ async def run(tx: Connection, cache: ShopCache, now: datetime, *, limit: int) ->
 async def catch_up(tx: Connection, ledger: Ledger, shops: dict[str, Shop], notices: Notices) -> None:
     """Do what is due of the ledger's members, in the order in which it became due."""
     now = ledger.now
-    books = [book for book in ledger.books.values() if _is_due(shops, book, now)]
+    books = []
+    for book in ledger.books.values():
+        if _is_due(shops, book, now):
+            if book.is_new:  # nothing is due of somebody who has nothing: they only enter the first tier
+                tiers.look(ledger, shops[book.shop_id], book, now, notices)
+            else:
+                books.append(book)
     if not books:
         return
     await members.read_lots(tx, books)

@@ -5,18 +5,22 @@ posted. So an event that comes again, or late, or in another order, changes noth
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final
 
+from comeback_kit import outbox
 from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
-from comeback_kit.events import Event
+from comeback_kit.events import Event, OutgoingEvent
 from loyalty import due, members, order_vouchers, orders, posting, program_store, tiers
 from loyalty.books import Book, Key
 from loyalty.ledger import Ledger
+from loyalty.meanwhile import exhaust, meanwhile
 from loyalty.member_facts import Counters, read_tags, read_usage
 from loyalty.notices import Notices
-from loyalty.orders import OrderRow
+from loyalty.orders import OrderKey, OrderRow, OrderValues
+from loyalty.posting import Rows
 from loyalty.program_store import Shop, ShopCache
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.facts import usage_keys
@@ -25,8 +29,8 @@ from loyalty.settling import Settling, Task
 
 STEP: Final = 250
 """How many orders are settled while PostgreSQL writes what the ones before have posted."""
-
-T = TypeVar("T")
+SLICE: Final = 20
+"""How many orders are weighed between two looks at what PostgreSQL answers."""
 
 
 async def settle_events(tx: Connection, events: Sequence[Event], context: Context, cache: ShopCache) -> None:
@@ -42,9 +46,10 @@ async def settle(tx: Connection, changed: Sequence[OrderRow], shops: dict[str, S
     """Bring the ledger to what these locked orders are worth, and write them. The shops were read for settling."""
     now = context.now
     tasks = _tasks(changed, shops)
+    weighing = _weighed(tasks)
     vouchers = await order_vouchers.find(tx, tasks)
     keys: set[Key] = {key for task in tasks for key in task.members} | vouchers.members
-    books = await members.lock(tx, keys, now, create=True)
+    books = await meanwhile(members.lock(tx, keys, now, create=True), weighing)
     ledger, notices, counters = Ledger(now), Notices(now), Counters()
     for book in books.values():
         ledger.enroll(book)
@@ -52,47 +57,68 @@ async def settle(tx: Connection, changed: Sequence[OrderRow], shops: dict[str, S
     for task in tasks:
         task.join(books)
     await due.catch_up(tx, ledger, shops, notices)
-    await _prepare(tx, tasks, books, vouchers.members)
-    await tiers.read_scores(tx, shops, ledger.books.values(), now)
-    await _settle_all(tx, tasks, Settling(ledger, notices, counters), ledger)
+    await meanwhile(tiers.read_scores(tx, shops, ledger.books.values(), now), weighing)
+    await meanwhile(_prepare(tx, tasks, books, vouchers.members), weighing)
+    written = await _settle_all(tx, tasks, Settling(ledger, notices, counters))
     await vouchers.apply(tx, ledger, shops, notices)
-    rows = await _meanwhile(posting.flush(tx, ledger), lambda: _encoded(changed, notices))
+    rows: list[OrderValues] = []
+    encoding = _encoded([order for order in changed if order.key not in written], notices, rows)
+    await meanwhile(posting.flush(tx, ledger), encoding)
+    exhaust(encoding)
     context.writing()
     await orders.write(tx, rows)
     await counters.write(tx)
     await notices.send(tx)
 
 
-async def _settle_all(tx: Connection, tasks: Sequence[Task], settling: Settling, ledger: Ledger) -> None:
-    """Settle one after the other; what some post is written while the next are settled, the last is left to write."""
+async def _settle_all(tx: Connection, tasks: Sequence[Task], settling: Settling) -> set[OrderKey]:
+    """Settle one after the other, and write what some post while the next are settled; the last is left to write.
+
+    Answers which orders were written.
+    """
+    written: set[OrderKey] = set()
     writing: asyncio.Task[None] | None = None
     try:
         for first in range(0, len(tasks), STEP):
-            if first:
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(posting.write(tx, posting.take(ledger), ledger.now))
-                await asyncio.sleep(0)  # the statement leaves
-            for task in tasks[first : first + STEP]:
+            step = tasks[first : first + STEP]
+            for task in step:
                 settling.settle(task)
+            if first + STEP >= len(tasks):
+                break
+            done = [task.order for task in step]
+            posts = posting.take(settling.ledger), orders.rows_of(done), settling.notices.take()
+            if writing is not None:
+                await writing
+            writing = asyncio.create_task(_write(tx, *posts, settling.ledger.now))
+            await asyncio.sleep(0)  # the statement leaves
+            written.update(order.key for order in done)
     finally:
         if writing is not None:
             await writing
+    return written
 
 
-async def _meanwhile(statements: Coroutine[Any, Any, None], work: Callable[[], T]) -> T:
-    """Do some work of ours while PostgreSQL does its: the two take turns of one core each, not of one."""
-    running = asyncio.create_task(statements)
-    await asyncio.sleep(0)  # the statement leaves
-    try:
-        return work()
-    finally:
-        await running
+async def _write(
+    tx: Connection, points: Rows, rows: Sequence[OrderValues], events: Sequence[OutgoingEvent], now: datetime
+) -> None:
+    await posting.write(tx, points, now)
+    await orders.write(tx, rows)
+    await outbox.add(tx, events)
 
 
-def _encoded(changed: Sequence[OrderRow], notices: Notices) -> list[tuple[Any, ...]]:
+def _weighed(tasks: Sequence[Task]) -> Iterator[None]:
+    """What of the orders needs no member, a few at a time."""
+    for first in range(0, len(tasks), SLICE):
+        for task in tasks[first : first + SLICE]:
+            task.weigh()
+        yield
+
+
+def _encoded(changed: Sequence[OrderRow], notices: Notices, rows: list[OrderValues]) -> Iterator[None]:
+    rows += orders.rows_of(changed)
+    yield
     notices.encode()
-    return orders.rows_of(changed)
+    yield
 
 
 def _tasks(changed: Iterable[OrderRow], shops: dict[str, Shop]) -> list[Task]:
@@ -118,7 +144,7 @@ async def _prepare(tx: Connection, tasks: Sequence[Task], books: dict[Key, Book]
         if task.is_first:
             if book is not None and program.needs_tags:
                 tagged.append(book)
-            if book is not None and program.needs_usage:
+            if book is not None and program.needs_usage and not book.is_new:
                 at = earned_at(program, task.state)
                 counted += [(*book.key, key) for key in usage_keys(program, at)]
         elif task.order.kept is not None and book is not None:

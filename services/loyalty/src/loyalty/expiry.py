@@ -1,6 +1,7 @@
 """Until when points can be spent, and when to warn of their end."""
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,16 +23,26 @@ def expires_at(expiry: Expiry, since: datetime, zone: ZoneInfo) -> datetime | No
     """
     if expiry.kind == "none":
         return None
-    return end_of_day(last_day(expiry, local_date(since, zone)), zone)
+    return _end(expiry.kind, expiry.months, expiry.days, expiry.round_to, local_date(since, zone), zone)
 
 
 def last_day(expiry: Expiry, day: date) -> date:
     """The last day on which points can be spent that count from ``day``."""
-    if expiry.kind != "calendar":
-        day = add_months(day, expiry.months) if expiry.days is None else day + timedelta(days=expiry.days)
-    if expiry.round_to == "month_end":
+    return _last_day(expiry.kind, expiry.months, expiry.days, expiry.round_to, day)
+
+
+@lru_cache(maxsize=4096)
+def _end(kind: str, months: int, days: int | None, round_to: str, day: date, zone: ZoneInfo) -> datetime:
+    """Remembered: a batch has many orders of few days."""
+    return end_of_day(_last_day(kind, months, days, round_to, day), zone)
+
+
+def _last_day(kind: str, months: int, days: int | None, round_to: str, day: date) -> date:
+    if kind != "calendar":
+        day = add_months(day, months) if days is None else day + timedelta(days=days)
+    if round_to == "month_end":
         return month_end(day)
-    return year_end(day) if expiry.round_to == "year_end" else day
+    return year_end(day) if round_to == "year_end" else day
 
 
 def first_look(expiry: Expiry, at: datetime) -> datetime:

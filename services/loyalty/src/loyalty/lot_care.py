@@ -20,7 +20,7 @@ def activate(ledger: Ledger, notices: Notices, shop: Shop, book: Book, lot: LotR
     seq = ledger.activate(book, lot)
     if points:
         if lot.scored:
-            tiers.count(shop, book, lot, ledger.now, points=lot.account.settled, spend=0, orders=0)
+            tiers.count(shop, book, lot, ledger.now, points=lot.settled, spend=0, orders=0)
         notices.points("earned", book, points, seq, order_id=lot.order_id)
 
 

@@ -48,13 +48,13 @@ async def lock(tx: Connection, keys: Iterable[Key], now: datetime, *, create: bo
         await make(tx, wanted, now)
     found = await tx.fetch(_LOCK, [key[0] for key in wanted], [key[1] for key in wanted])
     rows = {(row["shop_id"], row["customer_id"]): row for row in found}
+    made: Sequence[asyncpg.Record] = ()
     if create and len(rows) < len(wanted):
         made = await make(tx, [key for key in wanted if key not in rows], now)
-        rows |= {(row["shop_id"], row["customer_id"]): row for row in made}
-        if len(rows) < len(wanted):
+        if len(rows) + len(made) < len(wanted):
             # Waiting for them now, with locks in hand, could wait in a circle.
             raise TransientError("members were made by another process at the same time")
-    books: dict[Key, Book] = {}
+    books = {book.key: book for book in (Book(row, is_new=True) for row in made)}
     moved: dict[Key, Key] = {}
     for key, row in rows.items():
         if row["merged_into"] is None:

@@ -17,6 +17,9 @@ from loyalty.rules.instants import placed_at
 OrderKey = tuple[str, str]
 """(shop_id, order_id)"""
 
+OrderValues = tuple[Any, ...]
+"""An order's row as ``write`` takes it."""
+
 _COLUMNS: Final = """o.shop_id, o.order_id, o.revision, o.state, o.customer_id, o.program_version, o.kept, o.usage,
   o.settled, o.amount, o.waiting, o.former"""
 _LOCK: Final = f"""
@@ -46,7 +49,10 @@ _decode_usage = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
 
 
 class OrderRow:
-    """One order. ``customer_id`` is the member it is settled to, ``kept`` None until it has counted for them."""
+    """One order. ``customer_id`` is the member it is settled to, ``kept`` None until it has counted for them.
+
+    ``lot_id`` is its one lot, of whichever member.
+    """
 
     __slots__ = (
         "amount",
@@ -55,6 +61,7 @@ class OrderRow:
         "customer_id",
         "former",
         "kept",
+        "lot_id",
         "order_id",
         "program_version",
         "revision",
@@ -68,6 +75,7 @@ class OrderRow:
     def __init__(self, shop_id: str, order_id: str) -> None:
         self.shop_id = shop_id
         self.order_id = order_id
+        self.lot_id = lot_of(order_id)
         self.revision = 0
         self.state: OrderState | None = None
         self.customer_id: str | None = None
@@ -99,11 +107,6 @@ class OrderRow:
     def key(self) -> OrderKey:
         """(shop_id, order_id)"""
         return self.shop_id, self.order_id
-
-    @property
-    def lot_id(self) -> str:
-        """The order's one lot, of whichever member."""
-        return lot_of(self.order_id)
 
     @property
     def buyer(self) -> str | None:
@@ -185,12 +188,12 @@ async def peek(tx: Connection, shop_id: str, order_id: str) -> OrderRow | None:
     return None if row is None else OrderRow.read(row)
 
 
-def rows_of(orders: Iterable[OrderRow]) -> list[tuple[Any, ...]]:
+def rows_of(orders: Iterable[OrderRow]) -> list[OrderValues]:
     """Changed orders as ``write`` takes them."""
     return sorted((_values(order) for order in orders), key=lambda row: (row[0], row[1]))
 
 
-async def write(tx: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+async def write(tx: Connection, rows: Sequence[OrderValues]) -> None:
     """Write changed orders. Raises ``TransientError`` when another process made one of them meanwhile."""
     if not rows:
         return
@@ -199,7 +202,7 @@ async def write(tx: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         raise TransientError("an order was written by another process at the same time")
 
 
-def _values(order: OrderRow) -> tuple[Any, ...]:
+def _values(order: OrderRow) -> OrderValues:
     return (
         order.shop_id,
         order.order_id,

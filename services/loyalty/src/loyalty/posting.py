@@ -62,7 +62,7 @@ def take(ledger: Ledger) -> Rows:
     books = [book for _, book in sorted(one for one in ledger.books.items() if one[1].changed)]
     lots = []
     for book in books:
-        book.changed = False
+        book.changed = book.is_new = False
         for _, lot in sorted(book.lots.items()):
             if lot.changed:
                 lots.append((book.shop_id, book.customer_id, *lot.values()))

@@ -32,6 +32,8 @@ class Shop:
         self.currency = currency
         self.time_zone = time_zone
         self.locale = locale
+        self.newest = 0
+        """The newest version, which is in force now."""
         self._documents: dict[int, Program] = {}
         self._from: list[tuple[datetime | None, int]] = []
         self._compiled: dict[int, CompiledProgram] = {}
@@ -40,6 +42,7 @@ class Shop:
         """A version; call in ascending order. ``valid_from`` None is from ever."""
         self._documents[version] = document
         self._from.append((valid_from, version))
+        self.newest = version
 
     def version_at(self, at: datetime) -> int:
         """The version in force at an instant."""
@@ -55,14 +58,10 @@ class Shop:
         return len(self._from) == 1
 
     @property
-    def newest(self) -> int:
-        """The newest version, which is in force now."""
-        return self._from[-1][1]
-
-    @property
     def current(self) -> CompiledProgram:
         """The program in force now."""
-        return self.program(self.newest)
+        found = self._compiled.get(self.newest)
+        return self.program(self.newest) if found is None else found
 
     def program(self, version: int) -> CompiledProgram:
         """A version, ready to evaluate. An unknown number is read as the newest."""

@@ -15,8 +15,9 @@ from loyalty.notices import Notices
 from loyalty.orders import OrderRow
 from loyalty.pending import available_at
 from loyalty.program_store import Shop
+from loyalty.rules.basket import Basket
 from loyalty.rules.counting import why_it_does_not_count
-from loyalty.rules.evaluation import Evaluation, evaluate
+from loyalty.rules.evaluation import Evaluation, basket_of, evaluate
 from loyalty.rules.facts import fix
 from loyalty.rules.instants import delivered_at, earned_at, placed_at
 from loyalty.settlement import settle
@@ -25,9 +26,12 @@ _NOTHING = Evaluation()
 
 
 class Task:
-    """One changed order of a known shop. ``book`` is its buyer's, ``left`` the member it was settled to before."""
+    """One changed order of a known shop. ``book`` is its buyer's, ``left`` the member it was settled to before.
 
-    __slots__ = ("book", "evaluation", "left", "order", "program", "shop", "state", "version")
+    ``basket`` is None until it was weighed, which needs no member, and stays so while the order does not count.
+    """
+
+    __slots__ = ("basket", "book", "counts", "evaluation", "left", "order", "program", "shop", "state", "version")
 
     def __init__(self, order: OrderRow, shop: Shop, version: int) -> None:
         assert order.state is not None  # noqa: S101  # orders without a snapshot make no task
@@ -39,6 +43,17 @@ class Task:
         self.book: Book | None = None
         self.left: Book | None = None
         self.evaluation: Evaluation | None = None
+        self.basket: Basket | None = None
+        self.counts: bool | None = None
+
+    def weigh(self) -> bool:
+        """Find out whether the order counts, and what its goods are worth; once, at a moment that suits."""
+        if self.counts is None:
+            self.counts = why_it_does_not_count(self.state, self.program.earn_on) is None
+            if self.counts:
+                self.basket = basket_of(self.program, self.state)
+                self.basket.left  # noqa: B018  # weighs it
+        return self.counts
 
     @property
     def members(self) -> Iterator[Key]:
@@ -81,8 +96,8 @@ class Settling:
     """Settles tasks one after the other: what one fixes, the next one sees."""
 
     def __init__(self, ledger: Ledger, notices: Notices, counters: Counters) -> None:
-        self._ledger = ledger
-        self._notices = notices
+        self.ledger = ledger
+        self.notices = notices
         self._counters = counters
 
     def settle(self, task: Task) -> None:
@@ -105,17 +120,17 @@ class Settling:
         self._post(task, book, lot, evaluation, self._reason(task))
         if evaluation.counts:
             _slide(task, book, lot)
-        tiers.look(self._ledger, task.shop, book, self._ledger.now, self._notices)
+        tiers.look(self.ledger, task.shop, book, self.ledger.now, self.notices)
 
     def _fix(self, task: Task, book: Book) -> bool:
         """Fix what depends on the member; False while the order does not count."""
         order, program = task.order, task.program
-        if why_it_does_not_count(task.state, program.earn_on) is not None:
+        if not task.weigh():
             return False
         order.kept = fix(program, task.state, facts_of(program, book))
         order.program_version, order.customer_id = task.version, book.customer_id
         book.orders_fixed += 1
-        task.evaluation = evaluate(program, task.state, order.kept, counts=True)
+        task.evaluation = evaluate(program, task.state, order.kept, basket=task.basket)
         lot = book.lots.get(order.lot_id)
         if lot is None:
             at = earned_at(program, task.state)
@@ -126,18 +141,18 @@ class Settling:
                 earned_at=at,
                 available_at=self._available_at(task, at),
                 expires_at=expires_at(program.expiry, at, program.zone),
-                now=self._ledger.now,
+                now=self.ledger.now,
             )
             order.settled = 0
         else:
-            order.settled = lot.account.settled
+            order.settled = lot.settled
         book.changed = True
         return True
 
     def _available_at(self, task: Task, earned: datetime) -> datetime | None:
         program = task.program
         if program.pending.kind == "none":
-            return min(earned, self._ledger.now)  # a shop's clock that is ahead makes nothing pending
+            return min(earned, self.ledger.now)  # a shop's clock that is ahead makes nothing pending
         return available_at(program.pending, earned, delivered_at(task.state), program.zone)
 
     def _leave(self, task: Task, book: Book) -> None:
@@ -147,7 +162,7 @@ class Settling:
         if lot is not None:
             self._post(task, book, lot, Evaluation(note="other_customer"), "customer_changed")
             book.orders_fixed -= 1
-            tiers.look(self._ledger, task.shop, book, self._ledger.now, self._notices)
+            tiers.look(self.ledger, task.shop, book, self.ledger.now, self.notices)
         if book.customer_id not in order.former:
             order.former = (*order.former, book.customer_id)
         order.customer_id = order.kept = None
@@ -163,12 +178,12 @@ class Settling:
             return
         lot.available_at, lot.changed = at, True
         book.due_by(at)
-        if at is not None and at <= self._ledger.now:
-            lot_care.activate(self._ledger, self._notices, task.shop, book, lot)
+        if at is not None and at <= self.ledger.now:
+            lot_care.activate(self.ledger, self.notices, task.shop, book, lot)
 
     def _post(self, task: Task, book: Book, lot: LotRow, evaluation: Evaluation, reason: str) -> None:
-        order, ledger = task.order, self._ledger
-        before = lot.account.settled
+        order, ledger = task.order, self.ledger
+        before = lot.settled
         found = settle(lot.account, evaluation.points, task.program.negative)
         if found.restored or (found.shortfall < 0 and not found.clawed):
             memo = Memo(order_id=order.order_id, rule_ids=evaluation.rule_ids, expires_at=lot.expires_at)
@@ -180,7 +195,7 @@ class Settling:
             number = ledger.settle(book, lot, found, Memo(order_id=order.order_id, reason=reason))
             if found.clawed:
                 more = {"shortfall": found.shortfall} if found.shortfall > 0 else None
-                self._notices.points(
+                self.notices.points(
                     "clawed_back",
                     book,
                     found.clawed,
@@ -190,8 +205,8 @@ class Settling:
                     origin=order.cause,
                     more=more,
                 )
-        self._count(task, book, lot, evaluation, lot.account.settled - before)
-        order.settled = lot.account.settled
+        self._count(task, book, lot, evaluation, lot.settled - before)
+        order.settled = lot.settled
 
     def _tell_earned(self, order: OrderRow, book: Book, lot: LotRow, points: int, seq: int) -> None:
         more: dict[str, Any] = {}
@@ -201,9 +216,7 @@ class Settling:
                 more["available_at"] = lot.available_at
         if lot.expires_at is not None:
             more["expires_at"] = lot.expires_at
-        self._notices.points(
-            "earned", book, points, seq, order_id=order.order_id, origin=order.cause, more=more or None
-        )
+        self.notices.points("earned", book, points, seq, order_id=order.order_id, origin=order.cause, more=more or None)
 
     def _count(self, task: Task, book: Book, lot: LotRow, evaluation: Evaluation, points: int) -> None:
         """Move what tiers, limits and caps count of the order."""
@@ -216,7 +229,7 @@ class Settling:
             book.lifetime_spend += spend
             book.lifetime_orders += counts
             lot.changed = book.changed = True
-        tiers.count(task.shop, book, lot, self._ledger.now, points=points, spend=spend, orders=counts)
+        tiers.count(task.shop, book, lot, self.ledger.now, points=points, spend=spend, orders=counts)
         if order.usage or evaluation.usage:
             self._counters.move(book, order.usage, evaluation.usage)
             order.usage = evaluation.usage

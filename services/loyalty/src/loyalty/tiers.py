@@ -38,7 +38,7 @@ async def read_scores_at(tx: Connection, shops: dict[str, Shop], books: Mapping[
     rows = []
     for key, (book, at) in books.items():
         shop = shops.get(book.shop_id)
-        if shop is None or not _is_windowed(shop):
+        if shop is None or book.is_new or not _is_windowed(shop):
             continue
         program = shop.current
         start, end = window_of(program.tiers, at, program.zone)
@@ -130,17 +130,18 @@ def _only_looked_at(shop: Shop, book: Book, found: Review, at: datetime) -> bool
 
 def _tell(shop: Shop, book: Book, before: str | None, found: Review, at: datetime, notices: Notices) -> None:
     level_id, until = found.standing.level_id, found.standing.until
-    names = {level.id: level.name for level in shop.current.tiers.levels}
+    names = shop.current.level_names
+    moment = format_instant(at)
     data = {
         "customer_id": book.customer_id,
         "from": before,
         "to": level_id,
         "to_name": None if level_id is None else names.get(level_id),
-        "at": format_instant(at),
+        "at": moment,
         "until": None if until is None else format_instant(until),
         "reason": found.change,
     }
-    what = f"{book.customer_id}:{level_id}:{format_instant(at)}"
+    what = f"{book.customer_id}:{level_id}:{moment}"
     notices.tell("tier.changed", book.shop_id, book.customer_id, data, what=what)
 
 

@@ -168,11 +168,18 @@ def _is_due(standing: Standing, at: datetime) -> bool:
 
 def _place(tiers: Tiers, level_id: str | None) -> int:
     """Index of a level; -1 below the lowest and for a level that the program no longer has."""
-    return next((place for place, level in enumerate(tiers.levels) if level.id == level_id), -1)
+    for place, level in enumerate(tiers.levels):
+        if level.id == level_id:
+            return place
+    return -1
 
 
 def _reached(tiers: Tiers, value: int) -> int:
-    return sum(level.threshold <= value for level in tiers.levels) - 1
+    place = -1
+    for level in tiers.levels:
+        if level.threshold <= value:
+            place += 1
+    return place
 
 
 @lru_cache(maxsize=8192)

@@ -186,7 +186,11 @@ def _multiplied(program: CompiledProgram, found: Assessment, goods: Goods, case:
 
 
 def _stackable_sum(program: CompiledProgram, found: Assessment) -> int:
-    return sum(found.points[place] for place, rule in program.base_rules if rule.stackable)
+    total = 0
+    for place, rule in program.base_rules:
+        if rule.stackable:
+            total += found.points[place]
+    return total
 
 
 def _cap(program: CompiledProgram, found: Assessment, kept: Kept) -> None:

@@ -35,7 +35,7 @@ class Goods:
     def of(self, places: Sequence[int]) -> int:
         """The amount of some lines."""
         amounts = self.amounts
-        return sum(amounts[place] for place in places)
+        return sum([amounts[place] for place in places])
 
 
 class Case:

@@ -20,11 +20,15 @@ ONE: Final[Ratio] = (1, 1)
 
 
 class CompiledRule:
-    """One rule, ready to be asked what it pays."""
+    """One rule, ready to be asked what it pays.
+
+    ``counted_in`` is the period in which its limit counts the member's other orders; None without such a limit.
+    """
 
     __slots__ = (
         "activity",
         "conditions",
+        "counted_in",
         "factor",
         "id",
         "is_multiplier",
@@ -47,16 +51,12 @@ class CompiledRule:
         self.stackable = rule.stackable
         self.priority = rule.priority
         self.limit = rule.limit
+        self.counted_in = rule.limit.period if rule.limit is not None and rule.limit.period != "order" else None
         self.is_multiplier = rule.kind == "multiplier"
         self.factor = _ratio(rule.factor) if rule.factor else ONE
         self.min_amount = rule.when.min_amount
         self.conditions: tuple[Condition, ...] = compile_conditions(rule.when, zone)
         self.matches: LineFilter | None = compile_filter(rule.when)
-
-    @property
-    def counted_in(self) -> str | None:
-        """The period in which the rule's limit counts the member's other orders; None without such a limit."""
-        return self.limit.period if self.limit is not None and self.limit.period != "order" else None
 
 
 class CompiledProgram:
@@ -87,6 +87,7 @@ class CompiledProgram:
         self.base_rules = tuple((place, rule) for place, rule in enumerate(self.rules) if not rule.is_multiplier)
         self.multipliers = _multipliers(self.rules, best_first=self.best_only)
         self.exclusive = any(not rule.stackable for rule in self.rules)
+        self.level_names = {level.id: level.name for level in document.tiers.levels}
         self.tier_factors = {
             level.id: _ratio(level.benefits.multiplier)
             for level in document.tiers.levels

@@ -43,34 +43,39 @@ class Weighing(msgspec.Struct, frozen=True):
 
 
 def evaluate(
-    program: CompiledProgram, order: Order, kept: Kept, *, assume_counts: bool = False, counts: bool = False
+    program: CompiledProgram, order: Order, kept: Kept, *, assume_counts: bool = False, basket: Basket | None = None
 ) -> Evaluation:
     """The target of an order for the member whose values are kept.
 
     ``assume_counts`` is for previews of orders that are not paid yet: cancelled ones and tests stay worth 0.
-    ``counts`` says that the caller has just found that it does.
+    ``basket`` is that of an order of which the caller has just found that it counts.
     """
-    why = None if counts else why_it_does_not_count(order, program.earn_on, assume=assume_counts)
+    why = None if basket is not None else why_it_does_not_count(order, program.earn_on, assume=assume_counts)
     if why is not None:
         return Evaluation(note=why)
-    weighing = weigh_order(program, order, kept)
+    weighing = weigh_order(program, order, kept, basket)
     if weighing is None:
         return Evaluation(note="currency_without_rate")
     found, rate = weighing.assessment, weighing.rate
     amount = weighing.basket.left.amount * rate[0] // rate[1]
     if weighing.points == 0:
         return Evaluation(amount=amount)
-    rule_ids = tuple(rule.id for rule, points in zip(program.rules, found.points, strict=True) if points)
+    rule_ids = tuple([rule.id for rule, points in zip(program.rules, found.points, strict=True) if points])
     usage = _usage(program, weighing, kept) if program.needs_usage else {}
     return Evaluation(weighing.points, rule_ids, usage, None, amount)
 
 
-def weigh_order(program: CompiledProgram, order: Order, kept: Kept) -> Weighing | None:
+def basket_of(program: CompiledProgram, order: Order) -> Basket:
+    """The goods of an order, as the program counts them."""
+    return Basket(order, program.includes, program.allocation)
+
+
+def weigh_order(program: CompiledProgram, order: Order, kept: Kept, basket: Basket | None = None) -> Weighing | None:
     """Everything about an order that counts; None where the program has no rate for its currency."""
     rate = program.rate(order["currency"])
     if rate is None:
         return None
-    basket = Basket(order, program.includes, program.allocation)
+    basket = basket_of(program, order) if basket is None else basket
     goods = basket.full if program.proportional else basket.left
     case = case_of(program, order, kept)
     found = assess(program, goods, case, kept, rate)

@@ -1,6 +1,7 @@
 """Names of the periods in which limits and caps count, in the shop's zone."""
 
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 _EVER: Final = "ever"
@@ -20,11 +21,13 @@ def period_key(period: str, day: date) -> str:
     return _EVER
 
 
+@lru_cache(maxsize=4096)
 def rule_key(rule_id: str, period: str, day: date) -> str:
     """The counter of a rule's limit."""
     return f"rule:{rule_id}:{period_key(period, day)}"
 
 
+@lru_cache(maxsize=4096)
 def cap_key(period: str, day: date) -> str:
     """The counter of a cap: all points earned in that period."""
     return f"cap:{period_key(period, day)}"
