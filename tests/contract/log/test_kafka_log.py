@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from comeback_kit.log import Entry, TopicSpec, kafka_watchdog, open_log
 from comeback_kit.log.kafka import KafkaLog
+from comeback_kit.log.port import LogUnavailable
 from tests.contract.log.conftest import numbered
 from tests.contract.log.reading import numbers, read
 from tests.support.kafka import KafkaBroker
@@ -153,3 +154,13 @@ def _after(seconds: float) -> Any:
 
     until = time.monotonic() + seconds
     return lambda: time.monotonic() > until
+
+
+async def test_a_topic_that_the_broker_cannot_tell_of_is_not_taken_for_an_empty_one(log: KafkaLog) -> None:
+    """Else ``caught_up`` would say that everything is done while a broker restarts."""
+    assert await log.end_offsets(["not.made.yet"]) == {}
+    for question in (log.end_offsets(["no topic!"]), log.committed("group", ["no topic!"])):
+        with pytest.raises(LogUnavailable, match="InvalidTopic"):
+            await question
+    assert await log.ensure_topics([TopicSpec("still.works", 1)], timeout=20.0)
+    assert len(await log.end_offsets(["still.works"])) == 1

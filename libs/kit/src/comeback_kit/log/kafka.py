@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as WirePartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from comeback_kit.log.kafka_clients import FAILURES
 from comeback_kit.log.kafka_consumer import KafkaConsumer
@@ -124,6 +124,10 @@ class KafkaLog:
     async def _places(self, topics: Sequence[str]) -> list[WirePartition]:
         admin = await self._connected_admin()
         described = await admin.describe_topics([self._settings.wire(topic) for topic in topics])
+        for topic in described:
+            # A topic that is not there yet holds nothing; of one whose state the broker cannot tell, nobody knows.
+            if topic["error_code"] not in (NoError.errno, UnknownTopicOrPartitionError.errno):
+                raise for_code(topic["error_code"])(topic["topic"])
         return [
             WirePartition(topic["topic"], partition["partition"])
             for topic in described
