@@ -21,7 +21,7 @@ demo: ## fill the running Comeback with a believable shop: customers, a year of 
 install: ## make .venv with all that developing needs
 	@VENV=$(VENV) sh requirements/install.sh dev
 
-test: install ## the tests that need nothing but Python (real PostgreSQL from the wheel); under five minutes
+test: install ## the tests that need nothing but Python (real PostgreSQL from the wheel); about five minutes
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not kafka and not browser and not deploy and not faults" tests
 
 test-faults: install ## processes and servers killed, stopped and cut off, on the table log
