@@ -27,7 +27,9 @@ DISCOUNTS = st.lists(
 )
 # A piece of a refund: what comes back of one line (or of none), and money that no line explains.
 PIECES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2), AMOUNTS, st.integers(0, 500)), max_size=6)
-ORDERS = st.fixed_dictionaries({"lines": LINES, "discounts": DISCOUNTS, "tax_included": st.booleans()})
+ORDERS = st.fixed_dictionaries(
+    {"order_id": st.just("1"), "lines": LINES, "discounts": DISCOUNTS, "tax_included": st.booleans()}
+)
 INCLUDES = st.builds(Includes, st.booleans(), st.booleans(), st.booleans(), st.booleans())
 
 

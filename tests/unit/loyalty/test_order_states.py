@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from comeback_contracts.order_merge import from_event, merge
+from comeback_contracts.order_view import view_of
 from loyalty.rules.counting import goods_left
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.explanation import explain
@@ -47,12 +48,12 @@ def test_refunds_that_came_first_wait_for_the_order() -> None:
 
 
 def test_the_instant_of_earning_is_that_of_the_program_or_else_of_the_order() -> None:
-    given = order(paid_at="2026-03-05T10:00:00Z", delivered_at="2026-03-09T12:00:00+02:00")
+    given = view_of(order(paid_at="2026-03-05T10:00:00Z", delivered_at="2026-03-09T12:00:00+02:00"))
     assert earned_at(program(earn_on="paid"), given).isoformat() == "2026-03-05T10:00:00+00:00"
     assert earned_at(program(earn_on="delivered"), given).isoformat() == "2026-03-09T10:00:00+00:00"
     assert earned_at(program(earn_on="fulfilled"), given).isoformat() == "2026-03-04T10:00:00+00:00"
     assert delivered_at(given) is not None
-    assert delivered_at(order()) is None
+    assert delivered_at(view_of(order())) is None
 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])

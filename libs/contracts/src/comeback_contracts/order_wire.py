@@ -25,14 +25,14 @@ INSTANTS: Final = ("placed_at", "paid_at", "fulfilled_at", "delivered_at", "esti
 _SNAPSHOT_NEEDS: Final = ("currency", "lines", "total", "placed_at")
 _REFUND_ONLY: Final = frozenset({"order_id", "refunds", "updated_at"})
 
-_Int = Annotated[int, msgspec.Meta(ge=-MAX_SAFE, le=MAX_SAFE)]
-_Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE)]
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-_Scalar: TypeAlias = _Int | float | str | bool | None
+Int = Annotated[int, msgspec.Meta(ge=-MAX_SAFE, le=MAX_SAFE)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE)]
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Scalar: TypeAlias = Int | float | str | bool | None
 
 
 class _Customer(TypedDict, total=False):
-    customer_id: _Id | None
+    customer_id: Identifier | None
     email: str | None
     phone: str | None
     first_name: str | None
@@ -42,44 +42,44 @@ class _Customer(TypedDict, total=False):
 
 
 class _Line(TypedDict, total=False):
-    line_id: Required[_Id]
+    line_id: Required[Identifier]
     product_id: str | None
     variant_id: str | None
     sku: str | None
     title: str | None
     category_ids: list[str] | None
-    quantity: Required[_Count]
-    unit_price: _Int | None
-    discount: _Int | None
-    tax: _Int | None
-    total: Required[_Int]
+    quantity: Required[Count]
+    unit_price: Int | None
+    discount: Int | None
+    tax: Int | None
+    total: Required[Int]
     is_gift_card: bool | None
-    attributes: dict[str, _Scalar] | None
+    attributes: dict[str, Scalar] | None
 
 
 class _Discount(TypedDict, total=False):
     code: str | None
     kind: str | None
-    amount: Required[_Int]
+    amount: Required[Int]
 
 
 class _RefundLine(TypedDict, total=False):
-    line_id: Required[_Id]
-    quantity: _Int | None
-    amount: _Int | None
+    line_id: Required[Identifier]
+    quantity: Int | None
+    amount: Int | None
 
 
 class _Refund(TypedDict, total=False):
-    refund_id: Required[_Id]
+    refund_id: Required[Identifier]
     at: str | None
     lines: list[_RefundLine] | None
-    shipping: _Int | None
-    tax: _Int | None
-    amount: _Int | None
+    shipping: Int | None
+    tax: Int | None
+    amount: Int | None
 
 
 class _Order(TypedDict, total=False):
-    order_id: Required[_Id]
+    order_id: Required[Identifier]
     number: str | None
     state: str | None
     payment_state: str | None
@@ -91,12 +91,12 @@ class _Order(TypedDict, total=False):
     customer: _Customer | None
     lines: list[_Line] | None
     discounts: list[_Discount] | None
-    shipping: _Int | None
-    tax: _Int | None
-    tip: _Int | None
-    total: _Int | None
+    shipping: Int | None
+    tax: Int | None
+    tip: Int | None
+    total: Int | None
     refunds: list[_Refund] | None
-    attributes: dict[str, _Scalar] | None
+    attributes: dict[str, Scalar] | None
     placed_at: str | None
     paid_at: str | None
     fulfilled_at: str | None

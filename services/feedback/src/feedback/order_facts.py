@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from comeback_contracts.instants import parse_instant
 from comeback_contracts.order_merge import OrderState, has_snapshot
+from comeback_contracts.order_view import view_of
 from comeback_contracts.remaining import refunds_of, remaining
 
 _PAID: Final = frozenset({"paid", "partially_refunded"})
@@ -96,10 +97,10 @@ def _attributes(state: OrderState) -> dict[str, int | float | str]:
 def _wholly_refunded(state: OrderState) -> bool:
     if state.get("payment_state") in ("refunded", "voided"):
         return True
-    refunds = refunds_of(state)
-    if not refunds:
+    if not state.get("refunds"):
         return False
-    if 0 < state["total"] <= sum(refund.get("amount") or 0 for refund in refunds):
+    order = view_of(state)
+    if 0 < (order.total or 0) <= sum(refund.amount or 0 for refund in refunds_of(order)):
         return True
-    quantities = remaining(state).quantities
+    quantities = remaining(order).quantities
     return bool(quantities) and not any(quantities)

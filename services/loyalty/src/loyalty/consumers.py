@@ -12,7 +12,7 @@ from comeback_kit.consumer import Context, Subscription
 from comeback_kit.db import Connection
 from comeback_kit.events import Event
 from comeback_kit.timers import DueTimer, TimerHandler
-from loyalty import activities, customers, earning, jobs, occasions, orders, shops, tier_review
+from loyalty import activities, customers, earning, jobs, occasions, order_states, shops, tier_review
 from loyalty.activities import WAITING_TIMER
 from loyalty.jobs import STEP_TIMER
 from loyalty.occasions import DAY_TIMER
@@ -70,7 +70,7 @@ SUBSCRIPTIONS: Final = (
     Subscription(topics.SHOPS, take_shops, types=_known(topics.SHOPS), inbox=False, priority=3),
     Subscription(topics.CUSTOMERS, take_customers, types=_known(topics.CUSTOMERS), inbox=False, priority=2),
     Subscription(
-        topics.ORDERS, take_orders, types=_known(topics.ORDERS), inbox=False, priority=1, reader=orders.state_in
+        topics.ORDERS, take_orders, types=_known(topics.ORDERS), inbox=False, priority=1, reader=order_states.state_in
     ),
     Subscription(topics.ACTIVITY, take_activity, types=_known(topics.ACTIVITY), inbox=False),
 )

@@ -81,8 +81,10 @@ async def _settle_all(tx: Connection, tasks: Sequence[Task], settling: Settling)
     try:
         for first in range(0, len(tasks), STEP):
             step = tasks[first : first + STEP]
-            for task in step:
+            for place, task in enumerate(step, 1):
                 settling.settle(task)
+                if writing is not None and place % SLICE == 0:
+                    await asyncio.sleep(0)  # the next statement of what is written leaves
             if first + STEP >= len(tasks):
                 break
             done = [task.order for task in step]
@@ -126,11 +128,11 @@ def _tasks(changed: Iterable[OrderRow], shops: dict[str, Shop]) -> list[Task]:
     for order in changed:
         shop = shops.get(order.shop_id)
         order.waiting = shop is None
-        if shop is None or order.state is None or not order.has_snapshot:
+        if shop is None or order.known is None or not order.has_snapshot:
             continue
         version = order.program_version
         if version is None:
-            version = shop.newest if shop.is_sole else shop.version_at(placed_at(order.state))
+            version = shop.newest if shop.is_sole else shop.version_at(placed_at(order.known.view))
         tasks.append(Task(order, shop, version))
     return tasks
 
@@ -145,10 +147,10 @@ async def _prepare(tx: Connection, tasks: Sequence[Task], books: dict[Key, Book]
             if book is not None and program.needs_tags:
                 tagged.append(book)
             if book is not None and program.needs_usage and not book.is_new:
-                at = earned_at(program, task.state)
+                at = earned_at(program, task.view)
                 counted += [(*book.key, key) for key in usage_keys(program, at)]
         elif task.order.kept is not None and book is not None:
-            task.evaluation = evaluate(program, task.state, task.order.kept)
+            task.evaluation = evaluate(program, task.view, task.order.kept)
         for one in task.needs_lots():
             lots[one.key] = one
             named.setdefault(one.key, []).append(task.order.lot_id)

@@ -1,6 +1,5 @@
 """Why an order earned what it earned, and what an order would earn; by the arithmetic that settles orders."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,6 +7,7 @@ import msgspec
 
 from comeback_contracts.instants import format_instant
 from comeback_contracts.order_merge import from_event
+from comeback_contracts.order_view import OrderView, view_of
 from comeback_contracts.orders import Order
 from comeback_kit.db import Connection
 from loyalty import tiers
@@ -74,10 +74,10 @@ async def explanation(tx: Connection, cache: ShopCache, shop_id: str, order_id: 
 
 
 def _explained(shop: Shop, order: OrderRow) -> tuple[int | None, Explanation]:
-    if order.state is None or not order.has_snapshot:
+    if order.known is None or not order.has_snapshot:
         return None, Explanation(0, note="order_not_seen")
-    version = order.program_version or shop.version_at(placed_at(order.state))
-    return version, explain(shop.program(version), order.state, order.kept or NOTHING_KEPT)
+    version = order.program_version or shop.version_at(placed_at(order.known.view))
+    return version, explain(shop.program(version), order.known.view, order.kept or NOTHING_KEPT)
 
 
 async def _names(tx: Connection, order: OrderRow) -> list[str]:
@@ -99,8 +99,8 @@ async def preview(
     """What an order would earn, were it paid, fulfilled and delivered. Writes nothing."""
     shop = await load_one(tx, cache, shop_id)
     state = _as_state(order, at, now)
-    buyer = customer_id or (state.get("customer") or {}).get("customer_id")
-    known = await peek_order(tx, shop_id, state["order_id"]) if at is None and buyer is not None else None
+    buyer = customer_id or (None if state.customer is None else state.customer.customer_id)
+    known = await peek_order(tx, shop_id, state.order_id) if at is None and buyer is not None else None
     if known is not None and known.kept is not None and known.program_version and known.customer_id == buyer:
         # It has counted for this member: later settlements use what was fixed then, so what comes next does too.
         version, kept = known.program_version, known.kept
@@ -123,14 +123,14 @@ async def preview(
     )
 
 
-def _as_state(order: Order, at: datetime | None, now: datetime) -> dict[str, Any]:
+def _as_state(order: Order, at: datetime | None, now: datetime) -> OrderView:
     data = order.as_data()
     if at is not None:
         data["placed_at"] = format_instant(at)
-    return from_event({"order": data}, format_instant(now))
+    return view_of(from_event({"order": data}, format_instant(now)))
 
 
-async def _facts(tx: Connection, shop: Shop, version: int, buyer: str | None, state: Mapping[str, Any]) -> Facts:
+async def _facts(tx: Connection, shop: Shop, version: int, buyer: str | None, state: OrderView) -> Facts:
     program = shop.program(version)
     if not program.depends_on_member:
         return Facts()

@@ -77,7 +77,7 @@ async def _since(tx: Connection, shop: Shop, most: int) -> datetime | None:
 def _try(
     program: CompiledProgram, order: OrderRow, members: dict[str, _Member], used: dict[str, dict[str, Used]]
 ) -> Trial:
-    assert order.state is not None  # noqa: S101  # read from its row
+    assert order.known is not None  # noqa: S101  # read from its row
     buyer = order.buyer
     member = members.get(buyer or "", _Member(None, (), order.order_id))
     mine = used[buyer or ""]
@@ -88,7 +88,7 @@ def _try(
         tags=member.tags,
         used=mine,
     )
-    found = evaluate(program, order.state, fix(program, order.state, facts))
+    found = evaluate(program, order.known.view, fix(program, order.known.view, facts))
     for key, (times, points) in found.usage.items():
         before = mine.get(key, (0, 0))
         mine[key] = (before[0] + times, before[1] + points)

@@ -78,18 +78,18 @@ class Vouchers:
             one.order_id, one.changed = task.order.order_id, True
 
     def _after_refunds(self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices) -> None:
-        left, full = goods_left(task.state)
+        left, full = goods_left(task.view)
         back = points_to_return(task.program.document.spent_points, one.spent, left=left, full=full)
         if back > one.returned:
             book = self._books[one.shop_id, one.customer_id]
-            reason = "order_cancelled" if left == 0 and not refunds_of(task.state) else "order_refunded"
+            reason = "order_cancelled" if left == 0 and not refunds_of(task.view) else "order_refunded"
             resolving.give_back(ledger, notices, shop, book, one, back, reason)
             if one.state == "returned" and one.reward_id is not None:
                 self._back.append((one.shop_id, one.reward_id))
 
 
 def _codes(task: Task) -> list[str]:
-    return [one["code"] for one in task.state.get("discounts") or () if one.get("code")]
+    return [one.code for one in task.view.discounts or () if one.code]
 
 
 async def find(tx: Connection, tasks: Sequence[Task]) -> Vouchers:
@@ -109,13 +109,5 @@ async def find(tx: Connection, tasks: Sequence[Task]) -> Vouchers:
 
 
 def _may_return(task: Task) -> bool:
-    state = task.state
-    return (
-        bool(state["refunds"])
-        or state.get("state") == "cancelled"
-        or state.get("payment_state")
-        in (
-            "refunded",
-            "voided",
-        )
-    )
+    order = task.view
+    return bool(order.refunds) or order.state == "cancelled" or order.payment_state in ("refunded", "voided")

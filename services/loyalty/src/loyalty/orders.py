@@ -6,11 +6,11 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from comeback_contracts.order_merge import OrderState, from_event, has_snapshot, merge
 from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
-from comeback_kit.errors import PoisonEvent, TransientError
+from comeback_kit.errors import TransientError
 from comeback_kit.events import Event
+from loyalty.order_states import Known, state_in
 from loyalty.rules.facts import Kept, Used
 from loyalty.rules.instants import placed_at
 
@@ -42,9 +42,7 @@ on conflict (shop_id, order_id) do update set revision = excluded.revision, stat
   placed_at = excluded.placed_at, former = excluded.former
 where o.revision = excluded.revision - 1"""
 
-_NOTES: Final = "attributes"
 _encode = msgspec.json.Encoder().encode
-_decode_state = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_usage = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
 
 
@@ -61,13 +59,13 @@ class OrderRow:
         "customer_id",
         "former",
         "kept",
+        "known",
         "lot_id",
         "order_id",
         "program_version",
         "revision",
         "settled",
         "shop_id",
-        "state",
         "usage",
         "waiting",
     )
@@ -77,7 +75,7 @@ class OrderRow:
         self.order_id = order_id
         self.lot_id = lot_of(order_id)
         self.revision = 0
-        self.state: OrderState | None = None
+        self.known: Known | None = None
         self.customer_id: str | None = None
         self.program_version: int | None = None
         self.kept: Kept | None = None
@@ -94,7 +92,7 @@ class OrderRow:
         """An order from its row."""
         order = cls(row["shop_id"], row["order_id"])
         order.revision = row["revision"]
-        order.state = _decode_state(row["state"])
+        order.known = Known.stored(row["state"])
         order.customer_id = row["customer_id"]
         order.program_version = row["program_version"]
         order.kept = None if row["kept"] is None else Kept.from_json(row["kept"])
@@ -111,19 +109,19 @@ class OrderRow:
     @property
     def buyer(self) -> str | None:
         """Whose order it is, as the shop last said."""
-        customer = self.state.get("customer") if self.state else None
-        return customer.get("customer_id") if customer else None
+        customer = None if self.known is None else self.known.view.customer
+        return None if customer is None else customer.customer_id
 
     @property
     def has_snapshot(self) -> bool:
         """Whether more than refunds of it has come."""
-        return self.state is not None and has_snapshot(self.state)
+        return self.known is not None and self.known.has_snapshot
 
-    def take(self, state: OrderState, cause: Event) -> None:
+    def take(self, told: Known, cause: Event) -> None:
         """Merge what an event says."""
-        merged = state if self.state is None else merge(self.state, state)
-        if self.state is None or (merged is not self.state and merged != self.state):
-            self.state, self.cause, self.changed = merged, cause, True
+        merged = told if self.known is None else self.known.merged_with(told)
+        if merged is not self.known:
+            self.known, self.cause, self.changed = merged, cause, True
 
 
 def lot_of(order_id: str) -> str:
@@ -136,31 +134,17 @@ async def take_events(tx: Connection, events: Sequence[Event], context: Context)
 
     Raises ``PoisonEvent`` for an event that holds no order.
     """
-    states = [(event, context.read(event, state_in)) for event in events if event.type.startswith("order.")]
-    orders = {row.key: row for row in await lock(tx, {(event.shopid, state["order_id"]) for event, state in states})}
+    told = [(event, context.read(event, state_in)) for event in events if event.type.startswith("order.")]
+    keys = [(event.shopid, known.view.order_id) for event, known in told]
+    orders = {row.key: row for row in await lock(tx, keys)}
     touched: dict[OrderKey, OrderRow] = {}
-    for event, state in states:
-        key = (event.shopid, state["order_id"])
+    for key, (event, known) in zip(keys, told, strict=True):
         order = orders.get(key)
         if order is None:
             order = orders[key] = OrderRow(*key)
         touched[key] = order
-        order.take(state, event)
+        order.take(known, event)
     return [order for order in touched.values() if order.changed]
-
-
-def state_in(event: Event) -> OrderState:
-    """The order that an event tells of; the consumer reads it ahead of its turn.
-
-    Without the attributes of its lines: engravings and names, which no rule asks for, so none are kept.
-    """
-    try:
-        state = from_event(event.data, event.time)
-    except ValueError as error:
-        raise PoisonEvent(event, f"data holds no order: {error}") from error
-    for line in state.get("lines") or ():
-        line.pop("attributes", None)
-    return state
 
 
 async def lock(tx: Connection, keys: Iterable[OrderKey]) -> list[OrderRow]:
@@ -175,10 +159,12 @@ async def lock(tx: Connection, keys: Iterable[OrderKey]) -> list[OrderRow]:
 async def forget_notes(tx: Connection, shop_id: str, customer_ids: Sequence[str]) -> None:
     """Drop the attributes of the orders that these members earned with; the ledger needs none of them."""
     rows = await tx.fetch(_EARNED_WITH, shop_id, customer_ids)
-    noted = [order for order in await lock(tx, [tuple(row) for row in rows]) if order.state and _NOTES in order.state]
-    for order in noted:
-        assert order.state is not None  # noqa: S101  # chosen above
-        order.state = {name: value for name, value in order.state.items() if name != _NOTES}
+    noted = []
+    for order in await lock(tx, [tuple(row) for row in rows]):
+        plain = None if order.known is None else order.known.without_notes()
+        if plain is not order.known:
+            order.known = plain
+            noted.append(order)
     await write(tx, rows_of(noted))
 
 
@@ -203,11 +189,12 @@ async def write(tx: Connection, rows: Sequence[OrderValues]) -> None:
 
 
 def _values(order: OrderRow) -> OrderValues:
+    known = order.known
     return (
         order.shop_id,
         order.order_id,
         order.revision + 1,
-        _encode(order.state),
+        None if known is None else known.document,
         order.customer_id,
         order.program_version,
         None if order.kept is None else order.kept.to_json(),
@@ -215,6 +202,6 @@ def _values(order: OrderRow) -> OrderValues:
         order.settled,
         order.amount,
         order.waiting,
-        placed_at(order.state) if order.state and order.has_snapshot else None,
+        None if known is None or known.view.placed_at is None else placed_at(known.view),
         order.former or None,
     )

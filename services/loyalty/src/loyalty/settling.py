@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from comeback_contracts.order_merge import OrderState
+from comeback_contracts.order_view import OrderView
 from loyalty import lot_care, tiers
 from loyalty.books import Book, Key, LotRow
 from loyalty.expiry import expires_at
@@ -31,15 +31,15 @@ class Task:
     ``basket`` is None until it was weighed, which needs no member, and stays so while the order does not count.
     """
 
-    __slots__ = ("basket", "book", "counts", "evaluation", "left", "order", "program", "shop", "state", "version")
+    __slots__ = ("basket", "book", "counts", "evaluation", "left", "order", "program", "shop", "version", "view")
 
     def __init__(self, order: OrderRow, shop: Shop, version: int) -> None:
-        assert order.state is not None  # noqa: S101  # orders without a snapshot make no task
+        assert order.known is not None  # noqa: S101  # orders without a snapshot make no task
         self.order = order
         self.shop = shop
         self.version = version
         self.program = shop.program(version)
-        self.state: OrderState = order.state
+        self.view: OrderView = order.known.view
         self.book: Book | None = None
         self.left: Book | None = None
         self.evaluation: Evaluation | None = None
@@ -49,9 +49,9 @@ class Task:
     def weigh(self) -> bool:
         """Find out whether the order counts, and what its goods are worth; once, at a moment that suits."""
         if self.counts is None:
-            self.counts = why_it_does_not_count(self.state, self.program.earn_on) is None
+            self.counts = why_it_does_not_count(self.view, self.program.earn_on) is None
             if self.counts:
-                self.basket = basket_of(self.program, self.state)
+                self.basket = basket_of(self.program, self.view)
                 self.basket.left  # noqa: B018  # weighs it
         return self.counts
 
@@ -80,7 +80,7 @@ class Task:
             yield self.left
         if self.book is None:
             return
-        sliding = self.program.expiry.kind == "sliding" and self.state.get("state") != "cancelled"
+        sliding = self.program.expiry.kind == "sliding" and self.view.state != "cancelled"
         # Whoever had the order before has a lot of it, perhaps under an id that was merged since.
         came_back = self.is_first and bool(self.order.former)
         moved = self.evaluation is not None and (
@@ -127,13 +127,13 @@ class Settling:
         order, program = task.order, task.program
         if not task.weigh():
             return False
-        order.kept = fix(program, task.state, facts_of(program, book))
+        order.kept = fix(program, task.view, facts_of(program, book))
         order.program_version, order.customer_id = task.version, book.customer_id
         book.orders_fixed += 1
-        task.evaluation = evaluate(program, task.state, order.kept, basket=task.basket)
+        task.evaluation = evaluate(program, task.view, order.kept, basket=task.basket)
         lot = book.lots.get(order.lot_id)
         if lot is None:
-            at = earned_at(program, task.state)
+            at = earned_at(program, task.view)
             lot = book.lots[order.lot_id] = LotRow.new(
                 order.lot_id,
                 order_id=order.order_id,
@@ -153,7 +153,7 @@ class Settling:
         program = task.program
         if program.pending.kind == "none":
             return min(earned, self.ledger.now)  # a shop's clock that is ahead makes nothing pending
-        return available_at(program.pending, earned, delivered_at(task.state), program.zone)
+        return available_at(program.pending, earned, delivered_at(task.view), program.zone)
 
     def _leave(self, task: Task, book: Book) -> None:
         """The order belongs to somebody else now (or to nobody): take its points back from the member."""
@@ -173,7 +173,7 @@ class Settling:
         pending = task.program.pending
         if lot.active or pending.kind != "delivered":
             return
-        at = available_at(pending, lot.earned_at, delivered_at(task.state), task.program.zone)
+        at = available_at(pending, lot.earned_at, delivered_at(task.view), task.program.zone)
         if at == lot.available_at:
             return
         lot.available_at, lot.changed = at, True
@@ -236,14 +236,14 @@ class Settling:
         order.amount = evaluation.amount
 
     def _reason(self, task: Task) -> str:
-        if task.state.get("state") == "cancelled":
+        if task.view.state == "cancelled":
             return "order_cancelled"
-        return "order_refunded" if task.state["refunds"] else "order_changed"
+        return "order_refunded" if task.view.refunds else "order_changed"
 
 
 def _revive(task: Task, book: Book) -> None:
     """Somebody who was erased has bought again since."""
-    if book.erased_at is not None and placed_at(task.state) > book.erased_at:
+    if book.erased_at is not None and placed_at(task.view) > book.erased_at:
         book.erased_at, book.changed = None, True
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from comeback_contracts.instants import parse_instant
 from comeback_contracts.order_merge import OrderState
+from comeback_contracts.order_view import OrderView, view_of
 from comeback_contracts.remaining import refunds_of, remaining
 
 
@@ -21,15 +22,22 @@ def products_left(state: OrderState) -> dict[str, int]:
         or state.get("payment_state") in ("voided", "refunded")
     ):
         return {}
-    lines = state.get("lines") or ()
-    refunds = refunds_of(state)
-    if refunds and 0 < state.get("total", 0) <= sum(refund.get("amount") or 0 for refund in refunds):
-        return {}
-    left = remaining(state)
     kept: dict[str, int] = {}
-    for line, amount, quantity in zip(lines, left.amounts, left.quantities, strict=True):
-        if line.get("product_id") and quantity > 0 and (amount > 0 or line["total"] == 0):
-            kept[line["product_id"]] = kept.get(line["product_id"], 0) + amount
+    if state.get("refunds"):
+        return _left_after_refunds(view_of(state), kept)
+    for line in state.get("lines") or ():
+        if line.get("product_id") and line["quantity"] > 0 and line["total"] >= 0:
+            kept[line["product_id"]] = kept.get(line["product_id"], 0) + line["total"]
+    return kept
+
+
+def _left_after_refunds(order: OrderView, kept: dict[str, int]) -> dict[str, int]:
+    if 0 < (order.total or 0) <= sum(refund.amount or 0 for refund in refunds_of(order)):
+        return {}
+    left = remaining(order)
+    for line, amount, quantity in zip(order.lines or (), left.amounts, left.quantities, strict=True):
+        if line.product_id and quantity > 0 and (amount > 0 or line.total == 0):
+            kept[line.product_id] = kept.get(line.product_id, 0) + amount
     return kept
 
 
@@ -57,7 +65,7 @@ def without_customer(state: OrderState) -> OrderState:
 
 def given_back(state: OrderState) -> list[str]:
     """The products that were kept once and came back, wholly: by refunds, not because the order was cancelled."""
-    refunded = refunds_of(state) or state.get("payment_state") == "refunded"
+    refunded = state.get("refunds") or state.get("payment_state") == "refunded"
     if state.get("is_test") or state.get("state") == "cancelled" or not refunded:
         return []
     left = products_left(state)

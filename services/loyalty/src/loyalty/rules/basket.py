@@ -1,15 +1,13 @@
 """The goods of an order that rules look at: as it was, and what is left of it after refunds (CONTRACT §2 and §4)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from comeback_contracts.eligible import Allocation, Includes, eligible_amounts
+from comeback_contracts.order_view import OrderView
 from comeback_contracts.remaining import remaining
 from comeback_contracts.shares import shares
 from loyalty.rules.case import Goods
-
-Order = Mapping[str, Any]
 
 
 class Basket:
@@ -17,7 +15,7 @@ class Basket:
 
     __slots__ = ("_allocation", "_full", "_includes", "_left", "_order")
 
-    def __init__(self, order: Order, includes: Includes, allocation: Allocation) -> None:
+    def __init__(self, order: OrderView, includes: Includes, allocation: Allocation) -> None:
         self._order = order
         self._includes = includes
         self._allocation = allocation
@@ -35,25 +33,25 @@ class Basket:
     def left(self) -> Goods:
         """The goods that are left."""
         if self._left is None:
-            if self._order.get("refunds"):
+            if self._order.refunds:
                 self._left = self._weigh(_units_left, after_refunds=True)
             else:
                 self._left = self.full
         return self._left
 
-    def _weigh(self, count: Callable[[Order], Sequence[int]], *, after_refunds: bool) -> Goods:
+    def _weigh(self, count: Callable[[OrderView], Sequence[int]], *, after_refunds: bool) -> Goods:
         found = eligible_amounts(self._order, self._includes, allocation=self._allocation, after_refunds=after_refunds)
         amounts = found.lines
         if found.discount:
             off = shares(min(found.discount, sum(amounts)), amounts)
             amounts = [amount - part for amount, part in zip(amounts, off, strict=True)]
         # No method of ours: goods that hold the basket that holds them leave every order to the collector.
-        return Goods(self._order["lines"], amounts, max(0, found.total), partial(count, self._order))
+        return Goods(self._order.lines or (), amounts, max(0, found.total), partial(count, self._order))
 
 
-def _units(order: Order) -> list[int]:
-    return [line["quantity"] for line in order["lines"]]
+def _units(order: OrderView) -> list[int]:
+    return [line.quantity for line in order.lines or ()]
 
 
-def _units_left(order: Order) -> list[int]:
+def _units_left(order: OrderView) -> list[int]:
     return remaining(order).quantities

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-Line = Mapping[str, Any]
+from comeback_contracts.order_view import LineView
 
 
 class Goods:
@@ -17,7 +17,7 @@ class Goods:
     __slots__ = ("_count", "_units", "amount", "amounts", "lines")
 
     def __init__(
-        self, lines: Sequence[Line], amounts: Sequence[int], amount: int, count: Callable[[], Sequence[int]]
+        self, lines: Sequence[LineView], amounts: Sequence[int], amount: int, count: Callable[[], Sequence[int]]
     ) -> None:
         self.lines = lines
         self.amounts = amounts
@@ -70,4 +70,4 @@ class Case:
 
 
 Condition = Callable[[Case], str | None]
-LineFilter = Callable[[Line], bool]
+LineFilter = Callable[[LineView], bool]

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from comeback_contracts.order_view import LineView
 from loyalty.local_time import moment, moment_end
 from loyalty.program.fields import weekday_number
 from loyalty.program.rule import When
-from loyalty.rules.case import Case, Condition, Line, LineFilter
+from loyalty.rules.case import Case, Condition, LineFilter
 
 _MISSING: Final = object()
 
@@ -41,12 +42,12 @@ def compile_filter(when: When) -> LineFilter | None:
     if not (products or skus or categories):
         return None
 
-    def matches(line: Line) -> bool:
-        if products and line.get("product_id") not in products:
+    def matches(line: LineView) -> bool:
+        if products and line.product_id not in products:
             return False
-        if skus and line.get("sku") not in skus:
+        if skus and line.sku not in skus:
             return False
-        return not categories or not categories.isdisjoint(line.get("category_ids") or ())
+        return not categories or not categories.isdisjoint(line.category_ids or ())
 
     return matches
 

@@ -2,14 +2,16 @@
 
 from typing import Final
 
+import msgspec
+
 from comeback_contracts.eligible import EarnOn, counts
+from comeback_contracts.order_view import CustomerView, Order, OrderView, view_of
 from comeback_contracts.remaining import remaining
-from loyalty.rules.basket import Order
 
 _PAID: Final = frozenset({"paid", "partially_refunded"})
 _FULFILLED: Final = frozenset({"fulfilled", "delivered"})
 _GONE: Final = frozenset({"refunded", "voided"})
-_ASSUMED: Final = {"payment_state": "paid", "fulfilment_state": "delivered", "customer": {"customer_id": "anyone"}}
+_ANYONE: Final = CustomerView(customer_id="anyone")
 
 
 def why_it_does_not_count(order: Order, earn_on: EarnOn, *, assume: bool = False) -> str | None:
@@ -17,28 +19,29 @@ def why_it_does_not_count(order: Order, earn_on: EarnOn, *, assume: bool = False
 
     ``assume`` takes the order as paid, far enough, and of a known customer, which a preview asks about.
     """
+    order = view_of(order)
     if assume:
-        order = {**order, **_ASSUMED}
+        order = msgspec.structs.replace(order, payment_state="paid", fulfilment_state="delivered", customer=_ANYONE)
     if counts(order, earn_on):
         return None
-    if "placed_at" not in order:
+    if order.placed_at is None:
         return "order_not_seen"
-    if order.get("state") == "cancelled":
+    if order.state == "cancelled":
         return "cancelled"
-    return "test_order" if order.get("is_test") else _not_yet(order, earn_on)
+    return "test_order" if order.is_test else _not_yet(order, earn_on)
 
 
-def _not_yet(order: Order, earn_on: EarnOn) -> str:
-    payment = order.get("payment_state", "pending")
+def _not_yet(order: OrderView, earn_on: EarnOn) -> str:
+    payment = order.payment_state or "pending"
     if payment == "refunded":
         return "refunded"
     if payment not in _PAID and not (earn_on == "placed" and payment == "pending"):
         return "not_paid"
-    if earn_on == "fulfilled" and order.get("fulfilment_state") not in _FULFILLED:
+    if earn_on == "fulfilled" and order.fulfilment_state not in _FULFILLED:
         return "not_fulfilled"
-    if earn_on == "delivered" and order.get("fulfilment_state") != "delivered":
+    if earn_on == "delivered" and order.fulfilment_state != "delivered":
         return "not_delivered"
-    return "nothing_left" if (order.get("customer") or {}).get("customer_id") else "no_customer"
+    return "nothing_left" if order.customer is not None and order.customer.customer_id else "no_customer"
 
 
 def goods_left(order: Order) -> tuple[int, int]:
@@ -47,9 +50,10 @@ def goods_left(order: Order) -> tuple[int, int]:
     In the terms of ``line.total``, or in units where the goods cost nothing. A cancelled, voided or wholly refunded
     order has nothing left.
     """
-    lines, left = order["lines"], remaining(order)
-    full, still = sum(line["total"] for line in lines), sum(left.amounts)
+    order = view_of(order)
+    lines, left = order.lines or (), remaining(order)
+    full, still = sum(line.total for line in lines), sum(left.amounts)
     if full <= 0:
-        full, still = sum(line["quantity"] for line in lines), sum(left.quantities)
-    gone = order.get("state") == "cancelled" or order.get("payment_state") in _GONE
+        full, still = sum(line.quantity for line in lines), sum(left.quantities)
+    gone = order.state == "cancelled" or order.payment_state in _GONE
     return (0 if gone else still), full

@@ -1,11 +1,10 @@
 """The target of an order: what the rules give on what is left of it. The hot path of settlement and of previews."""
 
-from typing import Any
-
 import msgspec
 
+from comeback_contracts.order_view import Order, OrderView, view_of
 from loyalty.rules.assessment import Assessment, assess
-from loyalty.rules.basket import Basket, Order
+from loyalty.rules.basket import Basket
 from loyalty.rules.case import Case
 from loyalty.rules.compiled import CompiledProgram, Ratio
 from loyalty.rules.counting import why_it_does_not_count
@@ -50,6 +49,7 @@ def evaluate(
     ``assume_counts`` is for previews of orders that are not paid yet: cancelled ones and tests stay worth 0.
     ``basket`` is that of an order of which the caller has just found that it counts.
     """
+    order = view_of(order)
     why = None if basket is not None else why_it_does_not_count(order, program.earn_on, assume=assume_counts)
     if why is not None:
         return Evaluation(note=why)
@@ -65,14 +65,16 @@ def evaluate(
     return Evaluation(weighing.points, rule_ids, usage, None, amount)
 
 
-def basket_of(program: CompiledProgram, order: Order) -> Basket:
+def basket_of(program: CompiledProgram, order: OrderView) -> Basket:
     """The goods of an order, as the program counts them."""
     return Basket(order, program.includes, program.allocation)
 
 
-def weigh_order(program: CompiledProgram, order: Order, kept: Kept, basket: Basket | None = None) -> Weighing | None:
+def weigh_order(
+    program: CompiledProgram, order: OrderView, kept: Kept, basket: Basket | None = None
+) -> Weighing | None:
     """Everything about an order that counts; None where the program has no rate for its currency."""
-    rate = program.rate(order["currency"])
+    rate = program.rate(order.currency or "")
     if rate is None:
         return None
     basket = basket_of(program, order) if basket is None else basket
@@ -85,14 +87,13 @@ def weigh_order(program: CompiledProgram, order: Order, kept: Kept, basket: Bask
     return Weighing(basket, found, rate, points)
 
 
-def case_of(program: CompiledProgram, order: Order, kept: Kept) -> Case:
+def case_of(program: CompiledProgram, order: OrderView, kept: Kept) -> Case:
     """What the conditions of a program look at in an order."""
-    attributes: dict[str, Any] | None = order.get("attributes")
     return Case(
         placed_at(order),
         program.zone,
-        channel=order.get("channel"),
-        attributes=attributes,
+        channel=order.channel,
+        attributes=order.attributes,
         tier=kept.tier,
         tags=kept.tags,
     )

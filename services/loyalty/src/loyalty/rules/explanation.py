@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
+from comeback_contracts.order_view import Order, view_of
 from comeback_contracts.shares import shares
 from loyalty.rules.assessment import places_of
-from loyalty.rules.basket import Order
 from loyalty.rules.case import Goods
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.counting import why_it_does_not_count
@@ -61,12 +61,13 @@ class Explanation(msgspec.Struct, frozen=True):
 
 def explain(program: CompiledProgram, order: Order, kept: Kept, *, assume_counts: bool = False) -> Explanation:
     """The explanation of ``evaluate`` with the same arguments; its points are the same."""
+    order = view_of(order)
     why = why_it_does_not_count(order, program.earn_on, assume=assume_counts)
     weighing = weigh_order(program, order, kept) if why is None else None
     if weighing is None:
         note = why or "currency_without_rate"
         rules = tuple(RulePoints(rule.id, rule.kind, 0, note) for rule in program.rules)
-        lines = tuple(LinePoints(line["line_id"], 0, 0, 0, note) for line in order.get("lines", ()))
+        lines = tuple(LinePoints(line.line_id, 0, 0, 0, note) for line in order.lines or ())
         return Explanation(0, rules, lines, note=note)
     found = weighing.assessment
     return Explanation(
@@ -93,7 +94,7 @@ def _lines(program: CompiledProgram, weighing: Weighing) -> list[LinePoints]:
     points = shares(weighing.points, _weights(program, weighing))
     return [
         LinePoints(
-            line["line_id"],
+            line.line_id,
             left.amounts[place],
             goods.amounts[place],
             points[place],
@@ -104,7 +105,7 @@ def _lines(program: CompiledProgram, weighing: Weighing) -> list[LinePoints]:
 
 
 def _reason(full: Goods, left: Goods, place: int) -> str:
-    if full.lines[place].get("is_gift_card") and full.amounts[place] == 0:
+    if full.lines[place].is_gift_card and full.amounts[place] == 0:
         return "gift_card"
     if full.amounts[place] == 0:
         return "no_eligible_amount"

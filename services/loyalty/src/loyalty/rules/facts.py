@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
+from comeback_contracts.order_view import Order, view_of
 from loyalty.local_time import local_date
-from loyalty.rules.basket import Order
 from loyalty.rules.compiled import CompiledProgram, CompiledRule
 from loyalty.rules.instants import earned_at
 from loyalty.rules.periods import cap_key, rule_key
@@ -76,7 +76,7 @@ def fix(program: CompiledProgram, order: Order, facts: Facts) -> Kept:
     """The values to keep with an order that counts for the first time for this member."""
     if not program.depends_on_member:
         return NOTHING_KEPT
-    return fix_at(program, earned_at(program, order), facts, program.counted)
+    return fix_at(program, earned_at(program, view_of(order)), facts, program.counted)
 
 
 def fix_at(program: CompiledProgram, at: datetime, facts: Facts, counted: Iterable[CompiledRule]) -> Kept:

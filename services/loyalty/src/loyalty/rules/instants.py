@@ -4,29 +4,30 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
+from comeback_contracts import eligible
+from comeback_contracts.order_view import OrderView
 from loyalty.local_time import to_utc
-from loyalty.rules.basket import Order
 from loyalty.rules.compiled import CompiledProgram
 
-_FIELDS: Final = {"paid": "paid_at", "placed": "placed_at", "fulfilled": "fulfilled_at", "delivered": "delivered_at"}
 # The year 1 that a broken clock writes has no local time west of Greenwich.
 _EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 
-def earned_at(program: CompiledProgram, order: Order) -> datetime:
+def earned_at(program: CompiledProgram, order: OrderView) -> datetime:
     """When the order's points were earned: the instant of ``earn_on`` in the order, else ``placed_at`` (UTC)."""
-    return _instant(order.get(_FIELDS[program.earn_on]) or order["placed_at"])
+    return _instant(eligible.earned_at(order, program.earn_on))
 
 
-def placed_at(order: Order) -> datetime:
-    """When the order was placed (UTC)."""
-    return _instant(order["placed_at"])
+def placed_at(order: OrderView) -> datetime:
+    """When the order was placed (UTC). Raises ``ValueError`` while only refunds of it have come."""
+    if order.placed_at is None:
+        raise ValueError("the order has not been seen")
+    return _instant(order.placed_at)
 
 
-def delivered_at(order: Order) -> datetime | None:
+def delivered_at(order: OrderView) -> datetime | None:
     """When the order was delivered (UTC), if it was."""
-    found = order.get("delivered_at")
-    return _instant(found) if found else None
+    return _instant(order.delivered_at) if order.delivered_at else None
 
 
 @lru_cache(maxsize=4096)
