@@ -1,12 +1,12 @@
 """Worked examples D (lots, pending, expiry) of shared/cases/loyalty.md that need no database."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from loyalty.expiry import expires_at, last_day, warnings
+from loyalty.expiry import expires_at, warnings
 from loyalty.lots import Lot, Take, absorb_deficit, allocate, fefo
 from loyalty.pending import available_at
 from loyalty.program.document import Expiry, Pending
@@ -95,7 +95,8 @@ def test_no_expiry_and_its_warnings() -> None:
 
 
 def test_last_day_of_a_calendar_year_ignores_months() -> None:
-    assert last_day(Expiry(kind="calendar", months=12, round_to="year_end"), date(2026, 2, 3)) == date(2026, 12, 31)
+    expiry = Expiry(kind="calendar", months=12, round_to="year_end")
+    assert expires_at(expiry, datetime(2026, 2, 3, tzinfo=UTC), ZoneInfo("UTC")) == datetime(2027, 1, 1, tzinfo=UTC)
 
 
 PENDING: list[tuple[str, dict[str, Any], str | None, str | None]] = [

@@ -1,9 +1,10 @@
 """The eligible amount of an order: what of it may earn, spend or count, in minor units (CONTRACT §2 and §4). Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal
+
+import msgspec
 
 from comeback_contracts.order_view import LineView, Order, OrderView, RefundView, view_of
 from comeback_contracts.remaining import Remaining, refunds_of, remaining
@@ -17,8 +18,7 @@ _PAID: Final = frozenset({"paid", "partially_refunded"})
 _FULFILLED: Final = frozenset({"fulfilled", "delivered"})
 
 
-@dataclass(frozen=True, slots=True)
-class Includes:
+class Includes(msgspec.Struct, frozen=True, gc=False):
     """What a program counts besides goods before tax."""
 
     tax: bool = False
@@ -30,8 +30,7 @@ class Includes:
 GOODS: Final = Includes()
 
 
-@dataclass(frozen=True, slots=True)
-class Eligible:
+class Eligible(msgspec.Struct, frozen=True, gc=False):
     """Eligible amounts in minor units of the order's currency.
 
     ``lines`` are in the order of the order's lines. ``beyond`` is what no line has: shipping, tip and tax, where they

@@ -39,6 +39,7 @@ def parse_instant(text: str) -> datetime:
         raise ValueError("is no instant of the calendar") from None
 
 
+@lru_cache(maxsize=4096)
 def format_instant(instant: datetime) -> str:
     """The canonical text of an aware instant. Raises ``ValueError`` for a naive one."""
     if instant.tzinfo is not UTC:

@@ -3,8 +3,10 @@
 States stay plain dicts, because they merge; a view is made of one, or straight from an event's bytes.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from types import GenericAlias
+from typing import Any, Final, Literal, TypeAlias, get_args, get_type_hints
 
 import msgspec
 
@@ -103,27 +105,35 @@ Order: TypeAlias = OrderView | Mapping[str, Any]
 """What a view can be made of: itself, an order state, an order as it was sent."""
 
 
-class _Line(LineView, frozen=True, gc=False, forbid_unknown_fields=True):
-    """A line without anything that a state would not keep as it is."""
+_ABSENT: Final = Literal["\0"]
+"""What nothing in JSON that should stand there is."""
 
 
-class _Customer(CustomerView, frozen=True, gc=False, forbid_unknown_fields=True): ...
+def _as_stored(view: Any, **others: Any) -> Any:
+    """A view that reads only what a state would say in the same words: no unknown fields, and no nulls."""
+    hints = get_type_hints(view, include_extras=True)
+    needed = {field.name for field in msgspec.structs.fields(view) if field.required}
+    fields: list[Any] = [
+        (name, others.get(name, hint)) if name in needed else (name, others.get(name, get_args(hint)[0]), None)
+        for name, hint in hints.items()
+    ]
+    return msgspec.defstruct(
+        f"_Stored{view.__name__}", fields, bases=(view,), frozen=True, gc=False, forbid_unknown_fields=True
+    )
 
 
-class _Discount(DiscountView, frozen=True, gc=False, forbid_unknown_fields=True): ...
+_StoredLine: Final = _as_stored(LineView, attributes=_ABSENT)  # the numbers of attributes may have another form
+_StoredOrder: Final = _as_stored(
+    OrderView,
+    customer=_as_stored(CustomerView),
+    lines=GenericAlias(list, _StoredLine),
+    discounts=GenericAlias(list, _as_stored(DiscountView)),
+    refunds=_ABSENT,  # a map in a state
+    attributes=_ABSENT,
+)
 
 
-class _Plain(OrderView, frozen=True, gc=False, forbid_unknown_fields=True):
-    customer: _Customer | None = None
-    lines: list[_Line] | None = None  # type: ignore[assignment]  # read-only, so a list of a narrower type is one
-    discounts: list[_Discount] | None = None  # type: ignore[assignment]
-
-
-class _Data(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    order: _Plain
-
-
-class Snapshot(NamedTuple):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """An order state as JSON, and the view of it."""
 
     document: bytes
@@ -132,9 +142,9 @@ class Snapshot(NamedTuple):
 
 _OPENING: Final = b'{"order":'
 _CLOSING: Final = b"}}"
-# What a state has in another form than the event: no nulls, numbers of one form, refunds as a map.
-_REFORMED: Final = (b"null", b'"attributes"', b'"refunds"')
-_DECODER: Final = msgspec.json.Decoder(_Data)
+_NO_REFUNDS: Final = b',"refunds":{}}'
+_DECODER: Final = msgspec.json.Decoder(_StoredOrder)
+_instants: Final[Callable[[OrderView], tuple[str | None, ...]]] = attrgetter(*INSTANTS)
 _STORED: Final = msgspec.json.Decoder(OrderView)
 
 
@@ -154,17 +164,15 @@ def snapshot_in(data: bytes | msgspec.Raw) -> Snapshot | None:
     Most orders come like that, in one event of the gateway's; reading them this way makes no dict and writes no JSON.
     """
     raw = bytes(data)
-    if not raw.startswith(_OPENING) or not raw.endswith(_CLOSING) or raw.count(_OPENING[1:]) != 1:
-        return None
-    if any(text in raw for text in _REFORMED):
+    if not raw.startswith(_OPENING) or not raw.endswith(_CLOSING):
         return None
     try:
-        view = _DECODER.decode(raw).order
+        view = _DECODER.decode(raw[len(_OPENING) : -1])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not _is_whole(view):
         return None
-    return Snapshot(b'%b,"refunds":{}}' % raw[len(_OPENING) : -len(_CLOSING)], view)
+    return Snapshot(raw[len(_OPENING) : -len(_CLOSING)] + _NO_REFUNDS, view)
 
 
 def _is_whole(view: OrderView) -> bool:
@@ -173,11 +181,14 @@ def _is_whole(view: OrderView) -> bool:
         return False
     if view.lines is None:
         return False
-    try:
-        return all(canonical(at) == at for at in _instants(view) if at is not None)
-    except ValueError:
-        return False
-
-
-def _instants(view: OrderView) -> tuple[str | None, ...]:
-    return (view.updated_at, *[getattr(view, name) for name in INSTANTS])
+    seen: str | None = None
+    for at in (view.updated_at, *_instants(view)):
+        if at is None or at == seen:  # most of an order's instants are the same one
+            continue
+        try:
+            if canonical(at) != at:
+                return False
+        except ValueError:
+            return False
+        seen = at
+    return True

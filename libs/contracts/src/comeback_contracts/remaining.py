@@ -1,14 +1,14 @@
 """What is left of an order's lines after its refunds, in the terms of ``line.total`` (CONTRACT §2)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from comeback_contracts.order_view import LineView, Order, OrderView, RefundView, view_of
 from comeback_contracts.shares import shares
 
 
-@dataclass(frozen=True, slots=True)
-class Remaining:
+class Remaining(msgspec.Struct, frozen=True, gc=False):
     """Per line, in the order of the lines: the money and the pieces that are left."""
 
     amounts: list[int]

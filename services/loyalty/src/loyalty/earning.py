@@ -7,6 +7,7 @@ posted. So an event that comes again, or late, or in another order, changes noth
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from comeback_kit import outbox
@@ -16,7 +17,7 @@ from comeback_kit.events import Event, OutgoingEvent
 from loyalty import due, members, order_vouchers, orders, posting, program_store, tiers
 from loyalty.books import Book, Key
 from loyalty.ledger import Ledger
-from loyalty.meanwhile import exhaust, meanwhile
+from loyalty.meanwhile import Chain, meanwhile
 from loyalty.member_facts import Counters, read_tags, read_usage
 from loyalty.notices import Notices
 from loyalty.orders import OrderKey, OrderRow, OrderValues
@@ -24,7 +25,7 @@ from loyalty.posting import Rows
 from loyalty.program_store import Shop, ShopCache
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.facts import usage_keys
-from loyalty.rules.instants import earned_at, placed_at
+from loyalty.rules.instants import placed_at
 from loyalty.settling import Settling, Task
 
 STEP: Final = 250
@@ -59,44 +60,40 @@ async def settle(tx: Connection, changed: Sequence[OrderRow], shops: dict[str, S
     await due.catch_up(tx, ledger, shops, notices)
     await meanwhile(tiers.read_scores(tx, shops, ledger.books.values(), now), weighing)
     await meanwhile(_prepare(tx, tasks, books, vouchers.members), weighing)
-    written = await _settle_all(tx, tasks, Settling(ledger, notices, counters))
-    await vouchers.apply(tx, ledger, shops, notices)
-    rows: list[OrderValues] = []
-    encoding = _encoded([order for order in changed if order.key not in written], notices, rows)
-    await meanwhile(posting.flush(tx, ledger), encoding)
-    exhaust(encoding)
-    context.writing()
+    writing = Chain()
+    try:
+        written = await _settle_all(tx, tasks, Settling(ledger, notices, counters), writing)
+        if vouchers.are_some:
+            await writing.done()
+            await vouchers.apply(tx, ledger, shops, notices)
+        rows = orders.rows_of([order for order in changed if order.key not in written])
+        notices.encode()
+        context.writing()
+    finally:
+        await writing.done()
+    await posting.flush(tx, ledger)
     await orders.write(tx, rows)
     await counters.write(tx)
     await notices.send(tx)
 
 
-async def _settle_all(tx: Connection, tasks: Sequence[Task], settling: Settling) -> set[OrderKey]:
-    """Settle one after the other, and write what some post while the next are settled; the last is left to write.
+async def _settle_all(tx: Connection, tasks: Sequence[Task], settling: Settling, writing: Chain) -> set[OrderKey]:
+    """Settle one after the other, and have written what some post while the next are settled; the last are left.
 
-    Answers which orders were written.
+    Answers the orders whose rows are being written.
     """
     written: set[OrderKey] = set()
-    writing: asyncio.Task[None] | None = None
-    try:
-        for first in range(0, len(tasks), STEP):
-            step = tasks[first : first + STEP]
-            for place, task in enumerate(step, 1):
-                settling.settle(task)
-                if writing is not None and place % SLICE == 0:
-                    await asyncio.sleep(0)  # the next statement of what is written leaves
-            if first + STEP >= len(tasks):
-                break
+    for first in range(0, len(tasks), STEP):
+        step = tasks[first : first + STEP]
+        for place, task in enumerate(step, 1):
+            settling.settle(task)
+            if place % SLICE == 0:
+                await asyncio.sleep(0)  # the next statement of what is being written leaves
+        if first + STEP < len(tasks):
             done = [task.order for task in step]
             posts = posting.take(settling.ledger), orders.rows_of(done), settling.notices.take()
-            if writing is not None:
-                await writing
-            writing = asyncio.create_task(_write(tx, *posts, settling.ledger.now))
-            await asyncio.sleep(0)  # the statement leaves
+            writing.add(partial(_write, tx, *posts, settling.ledger.now))
             written.update(order.key for order in done)
-    finally:
-        if writing is not None:
-            await writing
     return written
 
 
@@ -114,13 +111,6 @@ def _weighed(tasks: Sequence[Task]) -> Iterator[None]:
         for task in tasks[first : first + SLICE]:
             task.weigh()
         yield
-
-
-def _encoded(changed: Sequence[OrderRow], notices: Notices, rows: list[OrderValues]) -> Iterator[None]:
-    rows += orders.rows_of(changed)
-    yield
-    notices.encode()
-    yield
 
 
 def _tasks(changed: Iterable[OrderRow], shops: dict[str, Shop]) -> list[Task]:
@@ -146,9 +136,8 @@ async def _prepare(tx: Connection, tasks: Sequence[Task], books: dict[Key, Book]
         if task.is_first:
             if book is not None and program.needs_tags:
                 tagged.append(book)
-            if book is not None and program.needs_usage and not book.is_new:
-                at = earned_at(program, task.view)
-                counted += [(*book.key, key) for key in usage_keys(program, at)]
+            if book is not None and program.needs_usage and not book.is_new and task.weigh() and task.at is not None:
+                counted += [(*book.key, key) for key in usage_keys(program, task.at)]
         elif task.order.kept is not None and book is not None:
             task.evaluation = evaluate(program, task.view, task.order.kept)
         for one in task.needs_lots():

@@ -26,11 +26,6 @@ def expires_at(expiry: Expiry, since: datetime, zone: ZoneInfo) -> datetime | No
     return _end(expiry.kind, expiry.months, expiry.days, expiry.round_to, local_date(since, zone), zone)
 
 
-def last_day(expiry: Expiry, day: date) -> date:
-    """The last day on which points can be spent that count from ``day``."""
-    return _last_day(expiry.kind, expiry.months, expiry.days, expiry.round_to, day)
-
-
 @lru_cache(maxsize=4096)
 def _end(kind: str, months: int, days: int | None, round_to: str, day: date, zone: ZoneInfo) -> datetime:
     """Remembered: a batch has many orders of few days."""
@@ -47,7 +42,12 @@ def _last_day(kind: str, months: int, days: int | None, round_to: str, day: date
 
 def first_look(expiry: Expiry, at: datetime) -> datetime:
     """An instant (UTC) before the first warning of points that expire at ``at``, at most two days."""
-    return at - timedelta(days=max(expiry.warn_days, default=-1) + 1)
+    return _days_before(at, max(expiry.warn_days, default=-1) + 1)
+
+
+@lru_cache(maxsize=4096)
+def _days_before(at: datetime, days: int) -> datetime:
+    return at - timedelta(days=days)
 
 
 def warnings(expiry: Expiry, at: datetime, zone: ZoneInfo) -> tuple[Warning, ...]:

@@ -1,8 +1,7 @@
 """Doing our own work while PostgreSQL does its: a consumer and its server have a core each, and need not take turns."""
 
 import asyncio
-from collections import deque
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,6 +22,23 @@ async def meanwhile(statements: Coroutine[Any, Any, T], work: Iterator[None]) ->
     return await running
 
 
-def exhaust(work: Iterator[None]) -> None:
-    """Do what is left of some work."""
-    deque(work, maxlen=0)
+class Chain:
+    """Work that is done one piece after the other, in the background, while its maker goes on."""
+
+    def __init__(self) -> None:
+        self._last: asyncio.Task[None] | None = None
+
+    def add(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do this after everything that was added before; not at all where that fails."""
+        self._last = asyncio.create_task(_after(self._last, work))
+
+    async def done(self) -> None:
+        """Return when all is done. Raises what the first piece that failed raised."""
+        if self._last is not None:
+            await self._last
+
+
+async def _after(before: asyncio.Task[None] | None, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    if before is not None:
+        await before
+    await work()

@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from loyalty.books import Book
 
 SEPARATOR = "\x1f"  # no id may hold a control character
 
 
-class Memo(NamedTuple):
+class Memo(msgspec.Struct, frozen=True, gc=False):
     """What a transaction tells beside its points."""
 
     order_id: str | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -21,7 +22,12 @@ _encode = msgspec.json.Encoder().encode
 
 def transaction_id(customer_id: str, seq: int) -> str:
     """The public id of a member's transaction; unique in the shop."""
-    return f"{blake2b(customer_id.encode(), digest_size=8).hexdigest()}-{seq}"
+    return f"{_digest(customer_id)}-{seq}"
+
+
+@lru_cache(maxsize=16_384)
+def _digest(customer_id: str) -> str:
+    return blake2b(customer_id.encode(), digest_size=8).hexdigest()
 
 
 class Notices:
@@ -101,7 +107,7 @@ class Notices:
             time=self._time,
             shop_id=shop_id,
             subject=customer_id,
-            data=_encode(data),
+            data=msgspec.Raw(_encode(data)),
             traceparent=None if origin is None else origin.traceparent,
         )
         headers = None if event.traceparent is None else {"traceparent": event.traceparent}

@@ -38,6 +38,11 @@ class Vouchers:
         self._back: list[tuple[str, str]] = []
         self.members: set[Key] = {(shop_id, customer_id) for shop_id, _, customer_id in rows}
 
+    @property
+    def are_some(self) -> bool:
+        """Whether any were found and locked."""
+        return bool(self._held)
+
     async def lock(self, tx: Connection, books: Mapping[Key, Book]) -> None:
         """Lock them after their members, and read the lots that they took from."""
         self._books = books
@@ -54,8 +59,6 @@ class Vouchers:
 
     async def apply(self, tx: Connection, ledger: Ledger, shops: Mapping[str, Shop], notices: Notices) -> None:
         """Spend and give back, order by order."""
-        if not self._held:
-            return
         by_code = {(one.shop_id, one.code): one for one in self._held}
         for task in self._tasks:
             shop_id, order_id = task.order.key

@@ -18,7 +18,7 @@ from loyalty.program_store import Shop
 from loyalty.rules.basket import Basket
 from loyalty.rules.counting import why_it_does_not_count
 from loyalty.rules.evaluation import Evaluation, basket_of, evaluate
-from loyalty.rules.facts import fix
+from loyalty.rules.facts import NOTHING_KEPT, fix_at
 from loyalty.rules.instants import delivered_at, earned_at, placed_at
 from loyalty.settlement import settle
 
@@ -28,10 +28,11 @@ _NOTHING = Evaluation()
 class Task:
     """One changed order of a known shop. ``book`` is its buyer's, ``left`` the member it was settled to before.
 
-    ``basket`` is None until it was weighed, which needs no member, and stays so while the order does not count.
+    ``basket`` and ``at`` (when it earns) are None until it was weighed, which needs no member, and stay so while the
+    order does not count.
     """
 
-    __slots__ = ("basket", "book", "counts", "evaluation", "left", "order", "program", "shop", "version", "view")
+    __slots__ = ("at", "basket", "book", "counts", "evaluation", "left", "order", "program", "shop", "version", "view")
 
     def __init__(self, order: OrderRow, shop: Shop, version: int) -> None:
         assert order.known is not None  # noqa: S101  # orders without a snapshot make no task
@@ -45,6 +46,7 @@ class Task:
         self.evaluation: Evaluation | None = None
         self.basket: Basket | None = None
         self.counts: bool | None = None
+        self.at: datetime | None = None
 
     def weigh(self) -> bool:
         """Find out whether the order counts, and what its goods are worth; once, at a moment that suits."""
@@ -53,6 +55,7 @@ class Task:
             if self.counts:
                 self.basket = basket_of(self.program, self.view)
                 self.basket.left  # noqa: B018  # weighs it
+                self.at = earned_at(self.program, self.view)
         return self.counts
 
     @property
@@ -125,15 +128,17 @@ class Settling:
     def _fix(self, task: Task, book: Book) -> bool:
         """Fix what depends on the member; False while the order does not count."""
         order, program = task.order, task.program
-        if not task.weigh():
+        at = task.at if task.weigh() else None
+        if at is None:
             return False
-        order.kept = fix(program, task.view, facts_of(program, book))
+        order.kept = NOTHING_KEPT
+        if program.depends_on_member:
+            order.kept = fix_at(program, at, facts_of(program, book), program.counted)
         order.program_version, order.customer_id = task.version, book.customer_id
         book.orders_fixed += 1
         task.evaluation = evaluate(program, task.view, order.kept, basket=task.basket)
         lot = book.lots.get(order.lot_id)
         if lot is None:
-            at = earned_at(program, task.view)
             lot = book.lots[order.lot_id] = LotRow.new(
                 order.lot_id,
                 order_id=order.order_id,

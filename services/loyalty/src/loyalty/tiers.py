@@ -90,9 +90,18 @@ def count(shop: Shop, book: Book, lot: LotRow, now: datetime, *, points: int, sp
     program = shop.current
     tiers = program.tiers
     if tiers.levels and counts_in(tiers, lot.earned_at, now, program.zone):
-        change = {"points": points if lot.active else 0, "spend": spend, "orders": orders}.get(tiers.basis, 0)
-        book.score += change
-        book.scored = book.scored or change != 0
+        change = _change(tiers.basis, points if lot.active else 0, spend, orders)
+        if change:
+            book.score += change
+            book.scored = True
+
+
+def _change(basis: str, points: int, spend: int, orders: int) -> int:
+    if basis == "points":
+        return points
+    if basis == "spend":
+        return spend
+    return orders if basis == "orders" else 0
 
 
 def look(

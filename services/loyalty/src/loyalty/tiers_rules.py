@@ -90,23 +90,33 @@ def review(tiers: Tiers, standing: Standing, value: int, at: datetime, zone: Zon
 
 def until_for(tiers: Tiers, at: datetime, zone: ZoneInfo) -> datetime | None:
     """The instant (UTC) to which a level holds that was reached at ``at``, grace aside; None with ``ever``."""
-    windows = 2 if tiers.until == "end_of_next" else 1
+    return _until_for(tiers.window, 2 if tiers.until == "end_of_next" else 1, tiers.extra_days, at, zone)
+
+
+@lru_cache(maxsize=4096)
+def _until_for(window: str, windows: int, extra_days: int, at: datetime, zone: ZoneInfo) -> datetime | None:
+    """Remembered, as what follows: a batch looks at all of its members at one instant."""
     day = local_date(at, zone)
-    if tiers.window == "ever":
+    if window == "ever":
         return None
-    if tiers.window == "calendar_year":
+    if window == "calendar_year":
         end = date(day.year + windows, 1, 1)
-    elif tiers.window == "month":
+    elif window == "month":
         end = add_months(day.replace(day=1), windows)
     else:
-        return _months_later(at, 12 * windows, zone, extra_days=tiers.extra_days)
-    return midnight(end + timedelta(days=tiers.extra_days), zone)
+        return _months_later(at, 12 * windows, zone, extra_days=extra_days)
+    return midnight(end + timedelta(days=extra_days), zone)
 
 
 def grace_end(tiers: Tiers, since: datetime, zone: ZoneInfo) -> datetime:
     """The 00:00 (UTC instant) at which the grace of a level ends that was entered at ``since``."""
-    day = add(local_date(since, zone), parse_duration(tiers.grace))
-    if tiers.grace_round_to == "month_end" and day.day > 1:
+    return _grace_end(tiers.grace, tiers.grace_round_to, local_date(since, zone), zone)
+
+
+@lru_cache(maxsize=4096)
+def _grace_end(grace: str, round_to: str, since: date, zone: ZoneInfo) -> datetime:
+    day = add(since, parse_duration(grace))
+    if round_to == "month_end" and day.day > 1:
         day = add_months(day.replace(day=1), 1)
     return midnight(day, zone)
 

@@ -110,6 +110,7 @@ class CompiledProgram:
         self.tags = frozenset(tag for rule in rules for tag in rule.when.customer_tags)
         self.needs_tags = bool(self.tags)
         self.counted = tuple(rule for rule in self.rules if rule.counted_in is not None)
+        self.counted_places = tuple((place, rule.id) for place, rule in enumerate(self.rules) if rule.counted_in)
         self.needs_usage = bool(self.counted or self.period_caps)
         self.depends_on_member = self.needs_tier or self.needs_first_purchase or self.needs_tags or self.needs_usage
 

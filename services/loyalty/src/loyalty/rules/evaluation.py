@@ -107,9 +107,10 @@ def _share(points: int, left: int, full: int) -> int:
 def _usage(program: CompiledProgram, weighing: Weighing, kept: Kept) -> dict[str, Used]:
     left, full = weighing.basket.left.amount, weighing.basket.full.amount
     usage = {}
-    for rule, points in zip(program.rules, weighing.assessment.points, strict=True):
-        allowance = kept.limits.get(rule.id)
-        if allowance is not None and points:
+    for place, rule_id in program.counted_places:
+        points = weighing.assessment.points[place]
+        allowance = kept.limits.get(rule_id) if points else None
+        if allowance is not None:
             usage[allowance.key] = (1, _share(points, left, full) if program.proportional else points)
     for allowance in kept.caps.values():
         usage[allowance.key] = (0, weighing.points)
