@@ -10,7 +10,7 @@ import httpx
 
 from comeback_kit.consumer import Context
 from loyalty import due_work
-from tests.service.loyalty.world import HANDLERS, World
+from tests.service.loyalty.world import HANDLERS, World, event
 
 
 async def statuses(calls: list[Any]) -> Counter[int]:
@@ -164,3 +164,28 @@ async def test_transfers_that_cross_each_other_lose_nothing(shop: World) -> None
     ]
     assert await statuses(calls) == {201: 40}
     assert (await shop.balance("a"), await shop.balance("b")) == (100, 100)
+
+
+async def test_batches_that_make_the_same_members_at_the_same_time_wait_for_each_other(shop: World) -> None:
+    """Neither has to be tried again, whichever way they overlap; the second one finds what the first one made."""
+    runtime = shop.service.runtime
+    names = [f"m{number:02}" for number in range(30)]
+    orders = [shop.order_event(f"first-{name}", 10_000, customer=name) for name in names[5:20]]
+    others = [shop.order_event(f"second-{name}", 10_000, customer=name) for name in reversed(names)]
+    news = [event("customer.updated", {"customer_id": name, "tags": ["vip"]}, at=shop.now) for name in names]
+    async with runtime.db.work() as tx:
+        await HANDLERS["orders"](tx, orders, Context(shop.now, runtime))
+        batches = [("orders", others), ("customers", news)]
+        waiting = [asyncio.create_task(settled(shop, topic, batch)) for topic, batch in batches]
+        done, _ = await asyncio.wait(waiting, timeout=0.3)
+        assert not done, "both need members that this transaction has made"
+    await asyncio.gather(*waiting)
+    members = {one["customer_id"]: one["balance"] for one in (await shop.get("members", limit=100))["items"]}
+    assert members == {name: 200 if name in names[5:20] else 100 for name in names}
+
+
+async def settled(shop: World, topic: str, events: list[Any]) -> None:
+    """One transaction of a handler, without the consumer's retries."""
+    runtime = shop.service.runtime
+    async with runtime.db.work() as tx:
+        await HANDLERS[topic](tx, events, Context(shop.now, runtime))

@@ -64,7 +64,6 @@ async def _update(tx: Connection, events: Sequence[Event], context: Context, cac
         return
     said, kept = await _heard(tx, events, context.now)
     fresh = {key: _after(fields, kept[key][1]) for key, fields in said.items()}
-    await members.make(tx, [key for key in said if kept[key][1] is None], context.now)
     await _revive(tx, [key for key, fields in fresh.items() if fields and kept[key][1] is not None])
     changed = {}
     for key, fields in fresh.items():
@@ -95,7 +94,7 @@ async def _heard(
     """What is said of whom, and what is kept of them. Late news of a merged id is of the account that it went into."""
     heard = [((one.shopid, one.view(CustomerUpdated).customer_id), _fields(one)) for one in events]
     # Locked, so that nobody is merged between this look and the commit.
-    books = await members.lock(tx, {key for key, _ in heard}, now, create=False)
+    books = await members.lock(tx, {key for key, _ in heard}, now, create=True)
     accounts = {key: books[key].key if key in books else key for key, _ in heard}
     kept = await _read(tx, set(accounts.values()))
     said: dict[Key, Fields] = {}

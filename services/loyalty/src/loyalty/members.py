@@ -1,4 +1,9 @@
-"""Locking members in one order, so that batches, redemptions and jobs of the same members never deadlock."""
+"""Locking members in one order, so that batches, redemptions and jobs of the same members never deadlock.
+
+First the missing ones are made, then those that were there are locked, both in (shop, id) order. Whoever waits for a
+member that another transaction makes holds no lock yet, and nobody can wait for a lock on a member that is being made:
+so nobody waits in a circle.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -7,14 +12,15 @@ from typing import Final
 import asyncpg
 
 from comeback_kit.db import Connection
-from comeback_kit.errors import TransientError
 from loyalty.books import Book, Key, LotRow
 from loyalty.columns import CURRENT, LOT_COLUMNS, MEMBER_COLUMNS
 
 _COLUMNS: Final = ", ".join(f"m.{column}" for column in MEMBER_COLUMNS)
 _CREATE: Final = f"""
 insert into members as m (shop_id, customer_id, created_at, updated_at)
-select shop_id, customer_id, $3, $3 from unnest($1::text[], $2::text[]) u(shop_id, customer_id)
+select u.shop_id, u.customer_id, $3, $3 from unnest($1::text[], $2::text[]) u(shop_id, customer_id)
+where not exists (select from members x where x.shop_id = u.shop_id and x.customer_id = u.customer_id)
+order by u.shop_id, u.customer_id
 on conflict (shop_id, customer_id) do nothing
 returning {_COLUMNS}"""
 _LOCK: Final = f"""
@@ -39,22 +45,16 @@ async def lock(tx: Connection, keys: Iterable[Key], now: datetime, *, create: bo
     """Lock members in (shop, id) order and answer them by the id that was asked for.
 
     An id that was merged into another answers that member. With ``create`` the unknown ones are made, else they are
-    missing in the answer. Raises ``TransientError`` when others made some of many at the same moment.
+    missing in the answer. Call it with ``create`` before anything else of members is locked.
     """
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    if create and len(wanted) == 1:
-        await make(tx, wanted, now)
-    found = await tx.fetch(_LOCK, [key[0] for key in wanted], [key[1] for key in wanted])
+    books = {}
+    if create:
+        books = {book.key: book for book in (Book(row, is_new=True) for row in await make(tx, wanted, now))}
+    found = await _lock(tx, [key for key in wanted if key not in books])
     rows = {(row["shop_id"], row["customer_id"]): row for row in found}
-    made: Sequence[asyncpg.Record] = ()
-    if create and len(rows) < len(wanted):
-        made = await make(tx, [key for key in wanted if key not in rows], now)
-        if len(rows) + len(made) < len(wanted):
-            # Waiting for them now, with locks in hand, could wait in a circle.
-            raise TransientError("members were made by another process at the same time")
-    books = {book.key: book for book in (Book(row, is_new=True) for row in made)}
     moved: dict[Key, Key] = {}
     for key, row in rows.items():
         if row["merged_into"] is None:
@@ -66,6 +66,10 @@ async def lock(tx: Connection, keys: Iterable[Key], now: datetime, *, create: bo
         books |= await lock(tx, missing, now, create=False)
         books |= {key: books[target] for key, target in moved.items() if target in books}
     return books
+
+
+async def _lock(tx: Connection, keys: Sequence[Key]) -> Sequence[asyncpg.Record]:
+    return await tx.fetch(_LOCK, [key[0] for key in keys], [key[1] for key in keys]) if keys else ()
 
 
 async def make(tx: Connection, keys: Iterable[Key], now: datetime) -> Sequence[asyncpg.Record]:
