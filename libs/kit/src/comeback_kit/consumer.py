@@ -9,17 +9,15 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 from prometheus_client import Counter, Gauge
 
+from comeback_kit.ahead import Ahead, Polled
 from comeback_kit.delivery import Batch, read_batch
 from comeback_kit.log.port import CommitFailed, LogConsumer, LogUnavailable, Record, TopicPartition, group_lag
 from comeback_kit.runtime import Runtime
 from comeback_kit.settling import BatchHandler, Context, Interrupted, Settler, Subscription
-
-Polled: TypeAlias = tuple[list[Record], int]
-"""Records, and the generation of the assignment that they are of."""
 
 __all__ = ["BatchHandler", "Consumer", "Context", "Subscription", "lag"]
 
@@ -50,7 +48,7 @@ class Consumer:
         self._busy = asyncio.Lock()
         self._settler = Settler(runtime, self._interrupt, self._log.keep_alive)
         self._lag_at = 0.0
-        self._polling: asyncio.Task[Polled] | None = None
+        self._ahead = Ahead(self._poll, self._read_first)
         self._committing: asyncio.Task[None] | None = None
 
     @property
@@ -74,7 +72,7 @@ class Consumer:
             await asyncio.wait({self._task}, timeout=timeout * 0.7)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._leave_ahead()
+        await self._ahead.leave()
         if self._committing is not None:
             await asyncio.wait({self._committing}, timeout=max(0.1, deadline - time.monotonic() - 0.2))
         await self._log.stop(max(0.1, deadline - time.monotonic()))
@@ -105,7 +103,7 @@ class Consumer:
                 await self._begin_again()
 
     async def _begin_again(self) -> None:
-        await self._leave_ahead()
+        await self._ahead.leave()
         if self._committing is not None:
             await asyncio.gather(self._committing, return_exceptions=True)
             self._committing = None
@@ -118,19 +116,13 @@ class Consumer:
         records = await self._log.poll(self._batch * _BATCHES_A_POLL, POLL_SECONDS)
         return records, self._log.generation
 
-    async def _leave_ahead(self) -> None:
-        """What was polled ahead of its turn is void."""
-        polling, self._polling = self._polling, None
-        if polling is not None:
-            polling.cancel()
-            await asyncio.gather(polling, return_exceptions=True)
+    async def _read_first(self, records: list[Record]) -> Batch:
+        subscription, part = self._batches(records)[0]
+        return await read_batch(part, subscription.types, subscription.reader)
 
     async def _turn(self) -> None:
-        polling, self._polling = self._polling or asyncio.create_task(self._poll()), None
-        try:
-            records, generation = await polling
-        finally:
-            polling.cancel()
+        records, generation = await self._ahead.records()
+        first = await self._ahead.batch_of(records)
         self._settler.active_at = time.monotonic()
         self._show_lag()
         if not records:
@@ -138,14 +130,11 @@ class Consumer:
         async with self._busy:
             if generation != self._log.generation:
                 return  # a rebalance went through: whoever has the partitions now reads these again
-            is_behind = len(records) >= self._batch
-            if is_behind:  # more waits: it comes while these are settled
-                self._polling = asyncio.create_task(self._poll())
+            is_behind = len(records) >= self._batch  # more waits: it comes while these are settled
             settled: list[Record] = []
             try:
-                for subscription, chosen in self._by_topic(records):
-                    async for batch in self._settled(subscription, chosen):
-                        settled += batch.records
+                async for batch in self._settled(records, first, is_behind=is_behind):
+                    settled += batch.records
             finally:
                 if settled and generation == self._log.generation:
                     await self._committed()
@@ -153,31 +142,51 @@ class Consumer:
                 if not is_behind:
                     await self._committed()
 
-    async def _settled(self, subscription: Subscription, records: Sequence[Record]) -> AsyncIterator[Batch]:
+    async def _settled(
+        self, records: Sequence[Record], first: Batch | None, *, is_behind: bool
+    ) -> AsyncIterator[Batch]:
         """Settle the records in batches, a transaction each; the next one is read while the present one is written."""
-        batches = [records[first : first + self._batch] for first in range(0, len(records), self._batch)]
-        types, reader = subscription.types, subscription.reader
-        reading = asyncio.create_task(read_batch(batches[0], types, reader))
+        work = self._batches(records)
+        reading: asyncio.Task[Batch] | None = None
+        writing = asyncio.Event()
         try:
-            for following in [*batches[1:], None]:
-                batch, writing = await reading, asyncio.Event()
-                if following is not None:
-                    moment = None if reader is None else writing
-                    reading = asyncio.create_task(read_batch(following, types, reader, moment))
+            for place, (subscription, part) in enumerate(work):
+                batch = first if reading is None else await reading
+                if batch is None:
+                    batch = await read_batch(part, subscription.types, subscription.reader)
+                writing = asyncio.Event()
+                if is_behind and place == 0:
+                    self._ahead.poll(None if subscription.reader is None else writing)
+                if place + 1 < len(work):
+                    reading = asyncio.create_task(self._read_at(writing, *work[place + 1]))
+                else:
+                    self._ahead.read(writing)
                 await self._settler.settle(subscription, batch, writing.set)
                 writing.set()
                 yield batch
-                if following is not None and self._interrupt.is_set():
+                if place + 1 < len(work) and self._interrupt.is_set():
                     raise Interrupted
         finally:
-            reading.cancel()
+            writing.set()
+            if reading is not None:
+                reading.cancel()
 
-    def _by_topic(self, records: Iterable[Record]) -> list[tuple[Subscription, list[Record]]]:
-        """The records of each subscription, the important ones first."""
+    async def _read_at(self, moment: asyncio.Event, subscription: Subscription, records: Sequence[Record]) -> Batch:
+        # Without a reader nothing says when PostgreSQL has the work, and there is little to do: at once.
+        later = None if subscription.reader is None else moment
+        return await read_batch(records, subscription.types, subscription.reader, later)
+
+    def _batches(self, records: Iterable[Record]) -> list[tuple[Subscription, list[Record]]]:
+        """The records in batches of one subscription each, the important ones first."""
         by_topic: dict[str, list[Record]] = {}
         for record in records:
             by_topic.setdefault(record.topic, []).append(record)
-        return [(each, by_topic[each.topic]) for each in self._subscriptions if each.topic in by_topic]
+        return [
+            (each, by_topic[each.topic][first : first + self._batch])
+            for each in self._subscriptions
+            if each.topic in by_topic
+            for first in range(0, len(by_topic[each.topic]), self._batch)
+        ]
 
     async def _committed(self) -> None:
         """Wait for the commit that is under way: positions are committed one after the other."""

@@ -1,0 +1,81 @@
+"""What a consumer that is behind does before its turn: it polls, and reads the first batch of what came.
+
+Both wait for the moment at which PostgreSQL has the work of the batch before, and we have nothing to do.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from comeback_kit.delivery import Batch
+from comeback_kit.log.port import Record
+
+Polled: TypeAlias = tuple[list[Record], int]
+"""Records, and the generation of the assignment that they are of."""
+
+
+class Ahead:
+    """One poll, and the reading of its first batch; ``poll`` and ``read`` do them."""
+
+    def __init__(self, poll: Callable[[], Awaitable[Polled]], read: Callable[[list[Record]], Awaitable[Batch]]) -> None:
+        self._poll = poll
+        self._read = read
+        self._polling: asyncio.Task[Polled] | None = None
+        self._reading: asyncio.Task[Batch | None] | None = None
+        self._read_of: list[Record] = []
+
+    def poll(self, moment: asyncio.Event | None = None) -> None:
+        """Poll, from that moment on if one is given."""
+        self._polling = asyncio.create_task(self._poll_at(moment))
+
+    def read(self, moment: asyncio.Event) -> None:
+        """Read the first batch of what the poll ahead brings, if there is one, from that moment on."""
+        if self._polling is not None:
+            self._reading = asyncio.create_task(self._read_at(moment, self._polling))
+
+    async def records(self) -> Polled:
+        """What was polled ahead, or a poll now."""
+        polling, self._polling = self._polling, None
+        if polling is None:
+            return await self._poll()
+        try:
+            return await polling
+        finally:
+            polling.cancel()
+
+    async def batch_of(self, records: list[Record]) -> Batch | None:
+        """The first batch of these records where it was read ahead."""
+        reading, self._reading = self._reading, None
+        if reading is None:
+            return None
+        try:
+            batch = await reading
+            return batch if records is self._read_of else None
+        finally:
+            reading.cancel()
+            self._read_of = []
+
+    async def leave(self) -> None:
+        """What was polled and read ahead is void."""
+        tasks = [task for task in (self._reading, self._polling) if task is not None]
+        self._polling = self._reading = None
+        self._read_of = []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _poll_at(self, moment: asyncio.Event | None) -> Polled:
+        if moment is not None:
+            await moment.wait()
+        return await self._poll()
+
+    async def _read_at(self, moment: asyncio.Event, polling: asyncio.Task[Polled]) -> Batch | None:
+        await moment.wait()
+        await asyncio.wait([polling])
+        if polling.cancelled() or polling.exception() is not None:
+            return None  # whoever asks for the records gets to know
+        records, _ = polling.result()
+        if not records:
+            return None
+        self._read_of = records
+        return await self._read(records)
