@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from comeback_kit.consumer import Context
+from comeback_kit.errors import TransientError
 from loyalty import due_work
 from tests.service.loyalty.world import HANDLERS, World, event
 
@@ -182,6 +184,22 @@ async def test_batches_that_make_the_same_members_at_the_same_time_wait_for_each
     await asyncio.gather(*waiting)
     members = {one["customer_id"]: one["balance"] for one in (await shop.get("members", limit=100))["items"]}
     assert members == {name: 200 if name in names[5:20] else 100 for name in names}
+
+
+async def test_an_order_that_two_make_at_the_same_time_is_settled_once(shop: World) -> None:
+    """As after a rebalance: the second one is told to try again, and then finds nothing to do."""
+    runtime = shop.service.runtime
+    orders = [shop.order_event(f"o{number}", 10_000) for number in range(3)]
+    async with runtime.db.work() as tx:
+        await HANDLERS["orders"](tx, orders, Context(shop.now, runtime))
+        again = asyncio.create_task(settled(shop, "orders", [*orders[1:], shop.order_event("o9", 10_000)]))
+        done, _ = await asyncio.wait([again], timeout=0.3)
+        assert not done, "it needs the member"
+    with pytest.raises(TransientError, match="at the same time"):
+        await again
+    assert await shop.balance() == 300
+    await settled(shop, "orders", [*orders[1:], shop.order_event("o9", 10_000)])
+    assert await shop.balance() == 400
 
 
 async def settled(shop: World, topic: str, events: list[Any]) -> None:

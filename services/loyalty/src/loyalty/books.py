@@ -19,9 +19,9 @@ _values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*LOT_COLUMNS)
 
 
 class LotRow:
-    """One lot as in the table ``lots``; ``changed`` says that it is to be written."""
+    """One lot as in the table ``lots``; ``changed`` says that it is to be written, ``is_new`` that it never was."""
 
-    __slots__ = (*LOT_COLUMNS, "changed")
+    __slots__ = (*LOT_COLUMNS, "changed", "is_new")
 
     lot_id: str
     order_id: str | None
@@ -41,6 +41,7 @@ class LotRow:
     available_at: datetime | None
     expires_at: datetime | None
     changed: bool
+    is_new: bool
 
     @classmethod
     def new(
@@ -62,7 +63,7 @@ class LotRow:
         lot.active = available_at is not None and available_at <= now
         lot.scored, lot.spend, lot.orders, lot.warned = scored, 0, 0, None
         lot.earned_at, lot.available_at, lot.expires_at = earned_at, available_at, expires_at
-        lot.changed = True
+        lot.changed = lot.is_new = True
         return lot
 
     @classmethod
@@ -88,7 +89,7 @@ class LotRow:
             lot.available_at,
             lot.expires_at,
         ) = row[-len(LOT_COLUMNS) :]
-        lot.changed = False
+        lot.changed = lot.is_new = False
         return lot
 
     @property

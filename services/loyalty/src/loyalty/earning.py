@@ -71,8 +71,8 @@ async def settle(tx: Connection, changed: Sequence[OrderRow], shops: dict[str, S
         context.writing()
     finally:
         await writing.done()
-    await posting.flush(tx, ledger)
     await orders.write(tx, rows)
+    await posting.flush(tx, ledger)
     await counters.write(tx)
     await notices.send(tx)
 
@@ -100,8 +100,8 @@ async def _settle_all(tx: Connection, tasks: Sequence[Task], settling: Settling,
 async def _write(
     tx: Connection, points: Rows, rows: Sequence[OrderValues], events: Sequence[OutgoingEvent], now: datetime
 ) -> None:
+    await orders.write(tx, rows)  # first: it is here that two who have the same new order meet
     await posting.write(tx, points, now)
-    await orders.write(tx, rows)
     await outbox.add(tx, events)
 
 

@@ -30,18 +30,21 @@ _PEEK: Final = f"select {_COLUMNS} from orders o where shop_id = $1 and order_id
 _EARNED_WITH: Final = """
 select distinct shop_id, order_id from lots
 where shop_id = $1 and customer_id = any($2::text[]) and order_id is not null"""
-_WRITE: Final = """
+_ADD: Final = """
 insert into orders as o (shop_id, order_id, revision, state, customer_id, program_version, kept, usage, settled, amount,
   waiting, placed_at, former)
 select shop_id, order_id, revision, state, customer_id, program_version, kept, usage, settled, amount, waiting,
   placed_at, coalesce(former, '{}')
-from unnest($1::order_write[])
+from unnest($1::order_write[])"""
+_WRITE: Final = f"""{_ADD}
 on conflict (shop_id, order_id) do update set revision = excluded.revision, state = excluded.state,
   customer_id = excluded.customer_id, program_version = excluded.program_version, kept = excluded.kept,
   usage = excluded.usage, settled = excluded.settled, amount = excluded.amount, waiting = excluded.waiting,
   placed_at = excluded.placed_at, former = excluded.former
 where o.revision = excluded.revision - 1"""
 
+_REVISION: Final = 2  # place in a row
+_MEANWHILE: Final = "an order was written by another process at the same time"
 _encode = msgspec.json.Encoder().encode
 _decode_usage = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
 
@@ -181,11 +184,17 @@ def rows_of(orders: Iterable[OrderRow]) -> list[OrderValues]:
 
 async def write(tx: Connection, rows: Sequence[OrderValues]) -> None:
     """Write changed orders. Raises ``TransientError`` when another process made one of them meanwhile."""
-    if not rows:
-        return
-    status = await tx.execute(_WRITE, rows)
-    if int(status.rsplit(" ", 1)[1]) != len(rows):
-        raise TransientError("an order was written by another process at the same time")
+    made = [row for row in rows if row[_REVISION] == 1]
+    changed = [row for row in rows if row[_REVISION] > 1]
+    if made:  # without a look at what may be there: a third cheaper
+        try:
+            await tx.execute(_ADD, made)
+        except asyncpg.UniqueViolationError as error:
+            raise TransientError(_MEANWHILE) from error
+    if changed:
+        status = await tx.execute(_WRITE, changed)
+        if int(status.rsplit(" ", 1)[1]) != len(changed):
+            raise TransientError(_MEANWHILE)
 
 
 def _values(order: OrderRow) -> OrderValues:

@@ -16,6 +16,8 @@ _WRITE: Final = f"""
 with written_members as (
   update members m set {MEMBER_SETS}, updated_at = $1 from unnest($2::member_write[]) u
   where m.shop_id = u.shop_id and m.customer_id = u.customer_id
+), new_lots as (
+  insert into lots (shop_id, customer_id, {", ".join(LOT_COLUMNS)}) select * from unnest($5::lot_write[])
 ), written_lots as (
   insert into lots (shop_id, customer_id, {", ".join(LOT_COLUMNS)}) select * from unnest($3::lot_write[])
   on conflict (shop_id, customer_id, lot_id) do update set {LOT_SETS}
@@ -29,11 +31,15 @@ select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[])"""
 
 
 class Rows(NamedTuple):
-    """What a ledger wants written, in the order of the types ``member_write``, ``lot_write``, ``entry_write``."""
+    """What a ledger wants written, as rows of the types ``member_write``, ``lot_write``, ``entry_write``.
+
+    ``made`` are the lots that were never written: most of a batch's, and cheaper than those that may be there.
+    """
 
     members: list[tuple[Any, ...]]
     lots: list[tuple[Any, ...]]
     lines: list[tuple[Any, ...]]
+    made: list[tuple[Any, ...]]
 
 
 async def flush(tx: Connection, ledger: Ledger) -> None:
@@ -60,15 +66,16 @@ async def write_sides(tx: Connection, ledger: Ledger) -> None:
 def take(ledger: Ledger) -> Rows:
     """The rows of what changed; the ledger is empty afterwards, the caller writes them."""
     books = [book for _, book in sorted(one for one in ledger.books.items() if one[1].changed)]
-    lots = []
+    lots: list[tuple[Any, ...]] = []
+    made: list[tuple[Any, ...]] = []
     for book in books:
         book.changed = book.is_new = False
         for _, lot in sorted(book.lots.items()):
             if lot.changed:
-                lots.append((book.shop_id, book.customer_id, *lot.values()))
-                lot.changed = False
+                (made if lot.is_new else lots).append((book.shop_id, book.customer_id, *lot.values()))
+                lot.changed = lot.is_new = False
     lines, ledger.lines = ledger.lines, []
-    return Rows([_member_row(book) for book in books], lots, lines)
+    return Rows([_member_row(book) for book in books], lots, lines, made)
 
 
 def _member_row(book: Book) -> tuple[Any, ...]:

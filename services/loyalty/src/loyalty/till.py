@@ -171,7 +171,7 @@ def _posted(ledger: Ledger, notices: Notices) -> tuple[Any, ...]:
     return (
         ledger.now,
         None if member is None else _encoder.encode(dict(zip(_MEMBER_NAMES, member, strict=True))).decode(),
-        _json(_LOT_NAMES, rows.lots),
+        _json(_LOT_NAMES, [*rows.lots, *rows.made]),
         _json(_LINE_NAMES, rows.lines),
         _encoder.encode(outbox.to_json(notices.take())).decode(),
     )
