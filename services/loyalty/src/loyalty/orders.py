@@ -1,6 +1,7 @@
 """Loyalty's own copy of every order: its merged state, and what the ledger holds for it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import asyncpg
@@ -43,6 +44,7 @@ on conflict (shop_id, order_id) do update set revision = excluded.revision, stat
   placed_at = excluded.placed_at, former = excluded.former
 where o.revision = excluded.revision - 1"""
 
+_KEY: Final = itemgetter(0, 1)
 _REVISION: Final = 2  # place in a row
 _MEANWHILE: Final = "an order was written by another process at the same time"
 _encode = msgspec.json.Encoder().encode
@@ -179,7 +181,7 @@ async def peek(tx: Connection, shop_id: str, order_id: str) -> OrderRow | None:
 
 def rows_of(orders: Iterable[OrderRow]) -> list[OrderValues]:
     """Changed orders as ``write`` takes them."""
-    return sorted((_values(order) for order in orders), key=lambda row: (row[0], row[1]))
+    return sorted([_values(order) for order in orders], key=_KEY)
 
 
 async def write(tx: Connection, rows: Sequence[OrderValues]) -> None:

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 from comeback_kit.db import Connection
@@ -43,6 +44,7 @@ class Shop:
         self._documents[version] = document
         self._from.append((valid_from, version))
         self.newest = version
+        self.__dict__.pop("current", None)
 
     def version_at(self, at: datetime) -> int:
         """The version in force at an instant."""
@@ -57,11 +59,10 @@ class Shop:
         """Whether there is only one version, so that no instant need be asked."""
         return len(self._from) == 1
 
-    @property
+    @cached_property
     def current(self) -> CompiledProgram:
         """The program in force now."""
-        found = self._compiled.get(self.newest)
-        return self.program(self.newest) if found is None else found
+        return self.program(self.newest)
 
     def program(self, version: int) -> CompiledProgram:
         """A version, ready to evaluate. An unknown number is read as the newest."""

@@ -112,7 +112,11 @@ def look(
     if not program.tiers.levels and book.standing.level_id is None:
         return
     found = review(program.tiers, book.standing, value_of(shop, book), at, program.zone)
-    if found.standing == book.standing or (_only_looked_at(shop, book, found, at) and not other_program):
+    if (
+        found.standing is book.standing
+        or found.standing == book.standing
+        or (_only_looked_at(shop, book, found, at) and not other_program)
+    ):
         return
     before = book.standing.level_id
     book.standing, book.changed = found.standing, True

@@ -93,7 +93,7 @@ def fix_at(program: CompiledProgram, at: datetime, facts: Facts, counted: Iterab
     return Kept(
         tier=facts.tier if program.needs_tier else None,
         first_purchase=facts.first_purchase and program.needs_first_purchase,
-        tags=tuple(sorted(program.tags.intersection(facts.tags))),
+        tags=tuple(sorted(program.tags.intersection(facts.tags))) if program.tags else (),
         limits=limits,
         caps=caps,
     )
