@@ -14,7 +14,7 @@ from comeback_kit.db import Database, scoped
 from comeback_kit.directory import Directory
 from tests.support.apps import ServiceUnderTest, service_app
 from tests.support.postgres import TestServer
-from tests.support.tiny.app import GLANCE, Settings, create_app
+from tests.support.tiny.app import DOUBLE, GLANCE, Settings, create_app
 
 JSON = {"Content-Type": "application/json"}
 REQUESTS: list[tuple[str, str, bytes, dict[str, str]]] = [
@@ -123,6 +123,42 @@ async def test_a_scoped_read_sees_its_own_shop_under_any_plan(postgres: TestServ
             assert await connection.fetchval("select count(*) from notes") == 0
     finally:
         await database.close()
+
+
+@pytest.mark.parametrize(
+    "without", [None, "enable_nestloop", "enable_indexscan", "enable_bitmapscan", "enable_hashjoin", "enable_seqscan"]
+)
+async def test_a_gated_write_changes_its_own_shop_under_any_plan(postgres: TestServer, without: str | None) -> None:
+    database = Database(await postgres.fresh("tiny", "tests.support.tiny"), "tiny", api_pool=1)
+    await database.open()
+    try:
+        async with database.pool("api").acquire() as connection:
+            await connection.execute(f"set {without} = off" if without else "select 1")
+        for number in range(8):  # a generic plan comes after five
+            for shop in ("a", "b"):
+                async with database.request(shop) as tx:
+                    await tx.execute("insert into notes values ($1, $2, $3, now())", shop, f"n{number}", f"{shop}.")
+            for shop, answer in (("a", "a.a."), ("c", None), ("a'; drop table notes; --", None)):
+                rows = await database.rows(DOUBLE, shop, f"n{number}")
+                assert [row["text"] for row in rows] == ([] if answer is None else [answer])
+        async with database.request("b") as tx:
+            assert await tx.fetchval("select string_agg(distinct text, ',') from notes") == "b."
+        async with database.pool("api").acquire() as connection:
+            assert await connection.fetchval("select current_setting('app.shop_id', true)") in ("", None)
+    finally:
+        await database.close()
+
+
+async def test_a_door_writes_alone_and_for_a_keyed_caller_with_the_kept_answer(tiny: ServiceUnderTest) -> None:
+    key = {"Idempotency-Key": "k"}
+    async with tiny.client() as client:
+        for name in ("n1", "n2"):
+            await client.post("/v1/tiny/notes", json={"note_id": name, "text": name})
+        alone = [await client.post("/v1/tiny/notes/n1/double") for _ in range(2)]
+        kept = [await client.post("/v1/tiny/notes/n2/double", headers=key) for _ in range(2)]
+        assert [one.status_code for one in alone] == [200, 500]  # the copy is there: nothing is doubled again
+        assert [one.json()["text"] for one in kept] == ["n2n2", "n2n2"]
+        assert (await client.get("/v1/tiny/notes/n1")).json()["text"] == "n1n1"
 
 
 async def test_a_scoped_read_cannot_write_into_another_shop(postgres: TestServer) -> None:

@@ -7,8 +7,8 @@ as the ``worker`` role, which sees all shops. Neither is a superuser, nor may it
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -102,6 +102,12 @@ class Database:
             found: asyncpg.Record | None = await connection.fetchrow(statement, shop_id, *arguments)
             return found
 
+    async def rows(self, statement: str, shop_id: str, *arguments: Any) -> "Sequence[asyncpg.Record]":
+        """All rows of a statement made by ``scoped``, or of one that writes where ``GATE`` lets it."""
+        async with self._api() as connection:
+            found: Sequence[asyncpg.Record] = await connection.fetch(statement, shop_id, *arguments)
+            return found
+
     def _api(self) -> Lease:
         assert self._parking is not None  # noqa: S101  # open() comes first
         return self._parking.connection()
@@ -167,6 +173,39 @@ class ShopReader:
     def transaction(self) -> contextlib.AbstractAsyncContextManager[Connection]:
         """A transaction of the shop, committed when the block ends without an exception."""
         return self._db.request(self.shop_id)
+
+
+class ShopDoor(ShopReader):
+    """One shop for a use case that opens a transaction only where a statement alone does not do."""
+
+    __slots__ = ("_tx",)
+
+    def __init__(self, db: Database, shop_id: str, tx: "Connection | None" = None) -> None:
+        super().__init__(db, shop_id)
+        self._tx = tx
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether a statement may commit by itself; not where the caller keeps more in the same transaction."""
+        return self._tx is None
+
+    async def rows(self, statement: str, *arguments: Any) -> "Sequence[asyncpg.Record]":
+        """The rows of a statement that is a transaction of its own; ``$1`` is the shop."""
+        return await self._db.rows(statement, self.shop_id, *arguments)
+
+    def transaction(self) -> contextlib.AbstractAsyncContextManager[Connection]:
+        """The caller's transaction, which the caller ends; else a new one, committed when the block ends well."""
+        return super().transaction() if self._tx is None else contextlib.nullcontext(self._tx)
+
+
+GATE: Final = "(select set_config('app.shop_id', $1::text, true)) <> ''"
+"""A condition that sets the shop (``$1``) itself, for a part that writes and the parts that depend on its rows.
+
+It names no column, so PostgreSQL asks it once, before it looks for the first row of the part that names it. Say
+``shop_id is not distinct from $1`` beside it, not ``=``: out of two equalities with ``shop_id`` PostgreSQL concludes
+that the setting equals ``$1``, and would ask that first. Were it otherwise, no row would be seen, none written. The
+setting ends with the statement.
+"""
 
 
 def scoped(select: str) -> str:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from comeback_kit import endpoints, idempotency
 from comeback_kit.auth import Principal
 from comeback_kit.bodies import Answer, Body, Id, IdText
-from comeback_kit.db import Connection, ShopReader
+from comeback_kit.db import Connection, ShopDoor, ShopReader
 from comeback_kit.endpoints import Handler
 from comeback_kit.errors import DomainError, Forbidden, MissingScope, Unauthorized, Unavailable
 from comeback_kit.runtime import Runtime
@@ -26,6 +26,7 @@ __all__ = [
     "Body",
     "Caller",
     "CustomerId",
+    "Door",
     "Id",
     "IdText",
     "Now",
@@ -60,7 +61,8 @@ class TransactionRoute(APIRoute):
 
     The transaction commits before the answer leaves; any exception and any answer of 400 or more rolls it back. A
     deadlock or a serialization failure is tried again. A keyed POST (``Idempotency-Key``) is kept in the same
-    transaction. A GET that takes no ``tx`` has no transaction; it reads through a ``Reader``, or not at all.
+    transaction. A GET that takes no ``tx`` has no transaction; it reads through a ``Reader``, or not at all. So has an
+    endpoint that takes a ``Door`` instead, unless it is keyed: it opens one itself, or writes in one statement.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -72,13 +74,14 @@ class TransactionRoute(APIRoute):
         return self._transacted(super().get_route_handler())
 
     def _transacted(self, handle: Handler) -> Handler:
-        without = self.methods == {"GET"} and not endpoints.asks_for(self.dependant, _tx)
-        run = _run_alone if without else _run
+        is_free = self.methods == {"GET"} or endpoints.asks_for(self.dependant, _door)
+        without = is_free and not endpoints.asks_for(self.dependant, _tx)
 
         async def transacted(request: Request) -> Response:
             principal = principal_of(request)
             runtime = runtime_of(request)
             claim = await idempotency.claim_of(request, principal) if request.method == "POST" else None
+            run = _run_alone if without and claim is None else _run
             for attempt in range(_TRIES):
                 try:
                     response = await run(request, principal, runtime, claim, handle)
@@ -104,7 +107,7 @@ async def _run_alone(
     _claim: idempotency.Claim | None,
     handle: Handler,
 ) -> Response:
-    """A GET that asks for no transaction gets none."""
+    """What asks for no transaction gets none."""
     return await handle(request)
 
 
@@ -175,6 +178,11 @@ async def _reader(request: Request) -> ShopReader:
     return runtime_of(request).db.reader(principal_of(request).shop_id)
 
 
+async def _door(request: Request) -> ShopDoor:
+    tx = getattr(request.state, "tx", None)
+    return ShopDoor(runtime_of(request).db, principal_of(request).shop_id, tx)
+
+
 async def _now(request: Request) -> datetime:
     return runtime_of(request).clock()
 
@@ -196,6 +204,7 @@ async def _customer(request: Request) -> str:
 
 Tx = Annotated[Connection, Depends(_tx)]
 Reader = Annotated[ShopReader, Depends(_reader)]
+Door = Annotated[ShopDoor, Depends(_door)]
 Now = Annotated[datetime, Depends(_now)]
 Caller = Annotated[Principal, Depends(_caller)]
 RuntimeDep = Annotated[Runtime, Depends(_runtime)]

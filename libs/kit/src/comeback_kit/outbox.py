@@ -9,7 +9,7 @@ from comeback_kit.events import OutgoingEvent
 from comeback_kit.relay import SHARDS, Relay
 from comeback_kit.runtime import Runtime
 
-__all__ = ["SHARDS", "Relay", "add", "adding", "pending", "to_json"]
+__all__ = ["SHARDS", "Relay", "add", "adding", "adding_alike", "alike", "pending", "to_json"]
 
 # What is the same for all is sent once: the driver spends more on a row's small fields than on its event.
 _ADD = """
@@ -42,6 +42,21 @@ def adding(parameter: str) -> str:
 select shard, topic, key, convert_to(value, 'UTF8'), headers from rows from (json_to_recordset({parameter}::json)
   as (shard smallint, topic text, key text, value text, headers jsonb))
   with ordinality given (shard, topic, key, value, headers, place) order by place"""
+
+
+def adding_alike(shard: str, topic: str, key: str, values: str, *, source: str) -> str:
+    """The same for events of one key, if ``source`` has its one row; the four parameters get ``alike``."""
+    return f"""insert into outbox (shard, topic, key, value)
+select {shard}::smallint, {topic}, {key}, given.value
+from {source}, unnest((select {values}::bytea[])) with ordinality given (value, place)
+order by given.place"""
+
+
+def alike(events: Sequence[OutgoingEvent]) -> tuple[int, str, str, list[bytes]]:
+    """What the parameters of ``adding_alike`` hold. The events (at least one) share topic and key, without headers."""
+    first = events[0]
+    assert all((one.topic, one.key, one.headers) == (first.topic, first.key, None) for one in events)  # noqa: S101
+    return zlib.crc32(first.key.encode()) % SHARDS, first.topic, first.key, [one.value for one in events]
 
 
 def to_json(events: Sequence[OutgoingEvent]) -> list[dict[str, Any]]:

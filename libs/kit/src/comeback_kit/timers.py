@@ -78,9 +78,16 @@ def scheduling(shop: str, kind: str, ref: str, due_at: str) -> str:
 values ({shop}, {kind}, {ref}, {due_at}, {due_at}, '{{}}') {_MOVE}"""
 
 
-def cancelling(shop: str, kind: str, ref: str) -> str:
-    """``cancel`` of one timer, as such a part."""
-    return f"delete from timers where shop_id = {shop} and kind = {kind} and ref = {ref}"
+def setting(shop: str, kind: str, ref: str, due_at: str, *, source: str) -> str:
+    """``scheduling`` of a timer that is not there yet, for the one row of ``source``; answers its ``place``."""
+    return f"""insert into timers (shop_id, kind, ref, due_at, run_at, payload)
+select {shop}, {kind}, {ref}, {due_at}, {due_at}, '{{}}' from {source} returning ctid as place"""
+
+
+def cancelling(shop: str, kind: str, ref: str, *, place: str | None = None) -> str:
+    """``cancel`` of one timer, as such a part; with ``place`` only where it still is."""
+    there = "" if place is None else f"ctid = {place} and "
+    return f"delete from timers where {there}shop_id = {shop} and kind = {kind} and ref = {ref}"
 
 
 async def due(runtime: Runtime, kinds: Sequence[str]) -> int:
