@@ -66,6 +66,7 @@ class Ledger(RuleBasedStateMachine):
         self.shop.clock.now = START
         await self.shop.shop()
         await self.shop.program(**program)
+        await self.shop.post("rewards", {"reward_id": "small", "kind": "free_shipping", "name": "S", "points": 30})
 
     def run(self, one: Coroutine[Any, Any, Any]) -> Any:
         """Wait for something of the service, on its own event loop."""
@@ -110,6 +111,12 @@ class Ledger(RuleBasedStateMachine):
     def hold(self, member: str, points: int, order: str) -> None:
         body = {"points": points, "order_id": order, "order_total": 1_000_000, "currency": "EUR"}
         answer = self._call(f"members/{member}/redemptions", body)
+        if answer is not None:
+            self.redemptions.append(answer["redemption_id"])
+
+    @rule(member=MEMBERS)
+    def take(self, member: str) -> None:
+        answer = self._call(f"members/{member}/redemptions", {"reward_id": "small"})
         if answer is not None:
             self.redemptions.append(answer["redemption_id"])
 

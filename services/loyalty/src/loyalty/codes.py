@@ -45,10 +45,15 @@ async def free(tx: Connection, shop_id: str, reward_id: str) -> int:
     return found
 
 
+def made(reward: Reward, ids: Ids) -> str:
+    """A new code of a reward that has no pool."""
+    return ids.new_code(reward.body.code_prefix)
+
+
 async def give_out(tx: Connection, shop_id: str, reward: Reward, redemption_id: str, ids: Ids) -> str:
     """The code of a new redemption: the next of the pool, or a new one. Raises ``OutOfCodes`` (409)."""
     if not reward.body.code_pool:
-        return ids.new_code(reward.body.code_prefix)
+        return made(reward, ids)
     code: str | None = await tx.fetchval(_GIVE, shop_id, reward.reward_id, redemption_id)
     if code is None:
         raise OutOfCodes

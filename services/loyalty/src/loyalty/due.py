@@ -44,7 +44,7 @@ async def catch_up(tx: Connection, ledger: Ledger, shops: dict[str, Shop], notic
     now = ledger.now
     books = []
     for book in ledger.books.values():
-        if _is_due(shops, book, now):
+        if is_due(shops, book, now):
             if book.is_new:  # nothing is due of somebody who has nothing: they only enter the first tier
                 tiers.look(ledger, shops[book.shop_id], book, now, notices)
             else:
@@ -66,7 +66,8 @@ async def catch_up(tx: Connection, ledger: Ledger, shops: dict[str, Shop], notic
         book.due_at, book.changed = next_due(shops[book.shop_id], book, now), True
 
 
-def _is_due(shops: dict[str, Shop], book: Book, now: datetime) -> bool:
+def is_due(shops: dict[str, Shop], book: Book, now: datetime) -> bool:
+    """Whether there is something to catch up with."""
     if book.due_at is not None and book.due_at <= now:
         return True
     if book.standing.level_id is not None or book.erased_at is not None or book.shop_id not in shops:

@@ -38,15 +38,12 @@ async def hold_for_reward(
 ) -> Redemption:
     """Hold a reward's price and give out its code."""
     book, reward = await desk.member_and_reward(tx, customer_id, reward_id, create=create)
-    await _check(tx, book, reward, desk.now)
-    price = reward.body.points
-    if price > book.balance:
-        raise NotEnoughPoints(f"{price} points are needed and {max(0, book.balance)} can be spent")
+    check_open(book, reward, desk.now)
+    await _check_limit(tx, book, reward)
+    check_price(book, reward)
     if not await rewards.take_stock(tx, desk.shop_id, reward):
         raise OutOfStock
-    one = _new(book, ids, desk.now, life, asked=price, points=price)
-    one.reward_id, one.source = reward.reward_id, "reward"
-    one.value, one.currency = reward.body.value, reward.body.currency
+    one = of_reward(book, reward, ids, desk.now, life)
     one.code = await codes.give_out(tx, book.shop_id, reward, one.redemption_id, ids)
     await _hold(tx, desk, book, one)
     return one
@@ -68,13 +65,13 @@ async def hold_for_order(
     """Hold points that pay for an order; the same order and points again answer the first hold (and False)."""
     book = await desk.member(tx, customer_id, create=create)
     same = await redemption_rows.find_same(tx, desk.shop_id, book.customer_id, order_id, points)
-    if same is not None and not _is_over(same, desk.now):
+    if same is not None and not is_over(same, desk.now):
         return same, False
     program = desk.shop.current
     found = quote(program.document, points, balance=book.balance, order_total=order_total, rate=program.rate(currency))
     if isinstance(found, Refusal):
         raise _REFUSALS[found.code](found.detail)
-    one = _new(book, ids, desk.now, life, asked=points, points=found.points)
+    one = _new(book, ids, desk.now, life, asked=points, points=found.points, code=ids.new_code())
     one.order_id, one.source, one.value, one.currency = order_id, "order", found.value, currency
     await _hold(tx, desk, book, one)
     return one, True
@@ -83,7 +80,14 @@ async def hold_for_order(
 async def confirm(tx: Connection, desk: Desk, redemption_id: str, points: int | None) -> Redemption:
     """Spend a hold; ``points`` of an order's hold, the rest is free again. Raises ``RedemptionNotHeld`` (409)."""
     book, one = await desk.redemption(tx, redemption_id)
-    if one.state != "held" or _is_over(one, desk.now):
+    spend(desk, book, one, points)
+    await _done(tx, desk, one)
+    return one
+
+
+def spend(desk: Desk, book: Book, one: Redemption, points: int | None) -> None:
+    """Post the confirm of a hold, in memory. Raises as ``confirm`` does."""
+    if one.state != "held" or is_over(one, desk.now):
         raise RedemptionNotHeld(f"the redemption is {one.state if one.state != 'held' else 'expired'}")
     spent = one.points if points is None else points
     if spent > one.points or (one.source != "order" and spent != one.points):
@@ -93,8 +97,6 @@ async def confirm(tx: Connection, desk: Desk, redemption_id: str, points: int | 
         rate = program.rate(one.currency)
         one.value = None if rate is None else value_of(program.document, spent, rate)
     resolving.spend(desk.ledger, desk.notices, desk.shop, book, one, spent)
-    await _done(tx, desk, one)
-    return one
 
 
 async def cancel(tx: Connection, desk: Desk, redemption_id: str) -> Redemption:
@@ -110,7 +112,7 @@ async def cancel(tx: Connection, desk: Desk, redemption_id: str) -> Redemption:
 async def expire(tx: Connection, desk: Desk, redemption_id: str) -> None:
     """Free a hold whose time ran out; nothing when it has ended otherwise."""
     book, one = await desk.redemption(tx, redemption_id)
-    if one.state == "held" and _is_over(one, desk.now):
+    if one.state == "held" and is_over(one, desk.now):
         await _give_up(tx, desk, book, one, expired=True)
         await _done(tx, desk, one)
 
@@ -127,7 +129,8 @@ async def give_back(tx: Connection, desk: Desk, redemption_id: str) -> Redemptio
     return one
 
 
-async def _check(tx: Connection, book: Book, reward: Reward, now: datetime) -> None:
+def check_open(book: Book, reward: Reward, now: datetime) -> None:
+    """Whether a member may take a reward now; their limit and points aside. Raises what refuses it (409)."""
     body = reward.body
     if not reward.is_open(now):
         raise RewardNotAvailable
@@ -135,13 +138,31 @@ async def _check(tx: Connection, book: Book, reward: Reward, now: datetime) -> N
         raise TierRequired(f"the reward is for {', '.join(body.tiers)}")
     if reward.stock_left is not None and reward.stock_left <= 0:
         raise OutOfStock
-    if body.limit_per_member is not None:
+
+
+async def _check_limit(tx: Connection, book: Book, reward: Reward) -> None:
+    limit = reward.body.limit_per_member
+    if limit is not None:
         taken = await till.taken(tx, book, reward.reward_id)
-        if taken >= body.limit_per_member:
+        if taken >= limit:
             raise LimitReached(f"the member has taken it {taken} times, which is the most")
 
 
-def _new(book: Book, ids: Ids, now: datetime, life: timedelta, *, asked: int, points: int) -> Redemption:
+def check_price(book: Book, reward: Reward) -> None:
+    """Raises ``NotEnoughPoints`` (409)."""
+    if reward.body.points > book.balance:
+        raise NotEnoughPoints(f"{reward.body.points} points are needed and {max(0, book.balance)} can be spent")
+
+
+def of_reward(book: Book, reward: Reward, ids: Ids, now: datetime, life: timedelta) -> Redemption:
+    """A new hold of a reward's price, of no lots and without a code yet."""
+    one = _new(book, ids, now, life, asked=reward.body.points, points=reward.body.points, code="")
+    one.reward_id, one.source = reward.reward_id, "reward"
+    one.value, one.currency = reward.body.value, reward.body.currency
+    return one
+
+
+def _new(book: Book, ids: Ids, now: datetime, life: timedelta, *, asked: int, points: int, code: str) -> Redemption:
     return Redemption(
         shop_id=book.shop_id,
         redemption_id=ids.new_id("red"),
@@ -155,7 +176,7 @@ def _new(book: Book, ids: Ids, now: datetime, life: timedelta, *, asked: int, po
         returned=0,
         value=None,
         currency=None,
-        code=ids.new_code(),
+        code=code,
         takes=(),
         source="order",
         created_at=now,
@@ -167,17 +188,21 @@ def _new(book: Book, ids: Ids, now: datetime, life: timedelta, *, asked: int, po
 async def _hold(tx: Connection, desk: Desk, book: Book, one: Redemption) -> None:
     if one.points:
         await till.read_lots(tx, book)
-        one.takes, missing = allocate(book.spendable(desk.now), one.points)
-        if missing:
-            raise NotEnoughPoints(f"{missing} points are missing")
-        memo = Memo(order_id=one.order_id, redemption_id=one.redemption_id)
-        desk.ledger.hold(book, one.takes, memo)
-        desk.slide(book)
+        put_aside(desk, book, one)
     await desk.review(tx)
     await posting.write_sides(tx, desk.ledger)
     # One chance in 2^60 that a made code is there: the same request again makes another.
     if not await till.begin(tx, desk.ledger, desk.notices, one):
         raise RewardNotAvailable("the code is taken; try again")
+
+
+def put_aside(desk: Desk, book: Book, one: Redemption) -> None:
+    """Post a new hold, in memory; the member's open lots are read. Raises ``NotEnoughPoints`` (409)."""
+    one.takes, missing = allocate(book.spendable(desk.now), one.points)
+    if missing:
+        raise NotEnoughPoints(f"{missing} points are missing")
+    desk.ledger.hold(book, one.takes, Memo(order_id=one.order_id, redemption_id=one.redemption_id))
+    desk.slide(book)
 
 
 async def _give_up(tx: Connection, desk: Desk, book: Book, one: Redemption, *, expired: bool) -> None:
@@ -193,5 +218,6 @@ async def _done(tx: Connection, desk: Desk, one: Redemption) -> None:
     await till.end(tx, desk.ledger, desk.notices, one)
 
 
-def _is_over(one: Redemption, now: datetime) -> bool:
+def is_over(one: Redemption, now: datetime) -> bool:
+    """Whether the time of a hold has run out."""
     return one.state == "held" and one.expires_at is not None and one.expires_at <= now

@@ -1,5 +1,6 @@
 """How a held redemption ends: spent, freed, or given back after a refund. In memory; the caller has the locks."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from comeback_contracts.instants import format_instant
 from loyalty import lot_care
 from loyalty.books import Book
 from loyalty.ledger import Ledger
+from loyalty.lots import Take
 from loyalty.memo import Memo
 from loyalty.notices import Notices
 from loyalty.program_store import Shop
@@ -23,7 +25,7 @@ def spend(
     seq = book.seq
     if takes:
         seq = ledger.spend(book, takes, memo)
-    freed = _rest(one, points)
+    freed = _rest(one, takes)
     if freed:
         ledger.release(book, freed, memo)
         lot_care.came_back(ledger, notices, shop, book, [take.lot_id for take in freed])
@@ -70,9 +72,9 @@ def give_back(
         _end(one, "returned", ledger.now)
 
 
-def _rest(one: Redemption, points: int) -> tuple[Any, ...]:
-    kept = {take.lot_id: take.points for take in one.takes_of_first(points)}
-    rest = (type(take)(take.lot_id, take.points - kept.get(take.lot_id, 0)) for take in one.takes)
+def _rest(one: Redemption, takes: Iterable[Take]) -> tuple[Take, ...]:
+    kept = {take.lot_id: take.points for take in takes}
+    rest = (Take(take.lot_id, take.points - kept.get(take.lot_id, 0)) for take in one.takes)
     return tuple(take for take in rest if take.points)
 
 

@@ -17,9 +17,11 @@ from loyalty.rules.compiled import CompiledProgram
 from loyalty.tiers_rules import Review, counts_in, first_level, review, window_of
 
 _INSTANT: Final = timedelta(microseconds=1)
-_SCORES: Final = """
-select l.shop_id, l.customer_id, sum(case u.basis when 'spend' then l.spend when 'orders' then l.orders
-  else case when l.active and l.scored then l.earned - l.clawed - l.shortfall else 0 end end)::bigint as score
+SCORE: Final = """sum(case %s when 'spend' then l.spend when 'orders' then l.orders
+  else case when l.active and l.scored then l.earned - l.clawed - l.shortfall else 0 end end)::bigint"""
+"""What lots ``l`` count for a basis."""
+_SCORES: Final = f"""
+select l.shop_id, l.customer_id, {SCORE % "u.basis"} as score
 from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[])
   u(shop_id, customer_id, since, before, basis)
 join lots l using (shop_id, customer_id)
@@ -38,19 +40,27 @@ async def read_scores_at(tx: Connection, shops: dict[str, Shop], books: Mapping[
     rows = []
     for key, (book, at) in books.items():
         shop = shops.get(book.shop_id)
-        if shop is None or book.is_new or not _is_windowed(shop):
+        if shop is None or book.is_new:
             continue
-        program = shop.current
-        start, end = window_of(program.tiers, at, program.zone)
-        if start is None or end is None:
+        window = window_at(shop, at)
+        if window is None:
             continue
-        shift = timedelta(0) if program.tiers.window in ("calendar_year", "month") else _INSTANT
-        rows.append((*key, start + shift, end + shift, program.tiers.basis))
+        rows.append((*key, *window, shop.current.tiers.basis))
         book.score = 0
     if not rows:
         return
     for row in await tx.fetch(_SCORES, *[list(column) for column in zip(*rows, strict=True)]):
         books[row["shop_id"], row["customer_id"]][0].score = row["score"]
+
+
+def window_at(shop: Shop, at: datetime) -> tuple[datetime, datetime] | None:
+    """The instants from which on and before which lots count for the shop's tiers; None where none need be read."""
+    program = shop.current
+    start, end = window_of(program.tiers, at, program.zone) if _is_windowed(shop) else (None, None)
+    if start is None or end is None:
+        return None
+    shift = timedelta(0) if program.tiers.window in ("calendar_year", "month") else _INSTANT
+    return start + shift, end + shift
 
 
 def _is_windowed(shop: Shop) -> bool:

@@ -8,14 +8,13 @@ from fastapi import APIRouter, Header, Response
 from comeback_kit.http import Answer, Caller, CustomerId, Now, Reader, TransactionRoute, Tx
 from comeback_kit.paging import Cursor, Limit, Page, encode_cursor
 from loyalty import cursors, history, member_view, redemption_list, rewards, thank_you, ways
-from loyalty.desk import Desk
 from loyalty.errors import MemberUnknown
 from loyalty.program_store import load_one
 from loyalty.routes.redemptions import FIRST_HOLD, hold
 from loyalty.schemas.me import MeAnswer, WaysToEarn
 from loyalty.schemas.members import TransactionAnswer
 from loyalty.schemas.rewards import RedemptionAnswer, RedemptionBody, RewardAnswer
-from loyalty.state import Cache, LoyaltySettings
+from loyalty.state import Cache, ExpressTill, LoyaltySettings
 
 router = APIRouter(prefix="/v1/loyalty/me", tags=["Me"], route_class=TransactionRoute)
 IfNoneMatch = Annotated[str | None, Header(description="`ETag` of the answer that you have")]
@@ -93,18 +92,10 @@ async def my_redemptions(
 
 @router.post("/redemptions", status_code=201, summary="Take a reward, or pay with points", responses=FIRST_HOLD)
 async def redeem(
-    customer_id: CustomerId,
-    body: RedemptionBody,
-    tx: Tx,
-    caller: Caller,
-    now: Now,
-    cache: Cache,
-    settings: LoyaltySettings,
-    response: Response,
+    customer_id: CustomerId, body: RedemptionBody, express: ExpressTill, settings: LoyaltySettings, response: Response
 ) -> RedemptionAnswer:
     """The points are held until the shop confirms or cancels, or until `expires_at`."""
-    desk = await Desk.expect(tx, cache, caller.shop_id, now)
-    return await hold(tx, desk, customer_id, body, settings, response, create=True)
+    return await hold(express, customer_id, body, settings, response, create=True)
 
 
 @router.get("/ways-to-earn", response_model=WaysToEarn, summary="What earns points")

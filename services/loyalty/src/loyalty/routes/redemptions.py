@@ -10,11 +10,12 @@ from comeback_kit.paging import Cursor, Limit, Page
 from loyalty import redemption, redemption_list, redemption_rows
 from loyalty.desk import Desk
 from loyalty.errors import RedemptionUnknown
+from loyalty.express import Express
 from loyalty.ids import RANDOM
 from loyalty.redemption_list import answer
 from loyalty.schemas.rewards import ConfirmBody, NothingBody, RedemptionAnswer, RedemptionBody
 from loyalty.settings import Settings
-from loyalty.state import Cache, LoyaltySettings
+from loyalty.state import Cache, ExpressTill, LoyaltySettings
 
 router = APIRouter(prefix="/v1/loyalty", tags=["Redemptions"], route_class=TransactionRoute)
 READ = requires("loyalty:read")
@@ -32,33 +33,30 @@ FIRST_HOLD: Final[dict[int | str, dict[str, Any]]] = {
     responses=FIRST_HOLD,
 )
 async def redeem(
-    customer_id: Id,
-    body: RedemptionBody,
-    tx: Tx,
-    caller: Caller,
-    now: Now,
-    cache: Cache,
-    settings: LoyaltySettings,
-    response: Response,
+    customer_id: Id, body: RedemptionBody, express: ExpressTill, settings: LoyaltySettings, response: Response
 ) -> RedemptionAnswer:
     """The points are held until the redemption is confirmed or cancelled, or until `expires_at`.
 
     The same order and points again answer the first hold with 200.
     """
-    desk = await Desk.expect(tx, cache, caller.shop_id, now)
-    return await hold(tx, desk, customer_id, body, settings, response, create=False)
+    return await hold(express, customer_id, body, settings, response, create=False)
 
 
 async def hold(
-    tx: Tx, desk: Desk, customer_id: str, body: RedemptionBody, settings: Settings, response: Response, *, create: bool
+    express: Express, customer_id: str, body: RedemptionBody, settings: Settings, response: Response, *, create: bool
 ) -> RedemptionAnswer:
     """Hold for a reward or for an order, as the body says."""
-    if body.reward_id is not None:
-        life = timedelta(days=settings.reward_hold_days)
-        one = await redemption.hold_for_reward(
-            tx, desk, customer_id, body.reward_id, life=life, ids=RANDOM, create=create
-        )
-        return answer(one)
+    if body.reward_id is None:
+        async with express.desk() as (tx, desk):
+            return await hold_for_order(tx, desk, customer_id, body, settings, response, create=create)
+    life = timedelta(days=settings.reward_hold_days)
+    return answer(await express.hold_for_reward(customer_id, body.reward_id, life=life, ids=RANDOM, create=create))
+
+
+async def hold_for_order(
+    tx: Tx, desk: Desk, customer_id: str, body: RedemptionBody, settings: Settings, response: Response, *, create: bool
+) -> RedemptionAnswer:
+    """Hold points that pay for an order; the same order and points again answer the first hold."""
     assert body.points is not None and body.order_id is not None  # noqa: S101, PT018  # the body's own check
     assert body.order_total is not None and body.currency is not None  # noqa: S101, PT018
     one, is_new = await redemption.hold_for_order(
@@ -97,12 +95,9 @@ async def get(redemption_id: Id, tx: Tx, caller: Caller) -> RedemptionAnswer:
 
 
 @router.post("/redemptions/{redemption_id}/confirm", dependencies=[WRITE], summary="Spend the held points")
-async def confirm(
-    redemption_id: Id, tx: Tx, caller: Caller, now: Now, cache: Cache, body: ConfirmBody | None = None
-) -> RedemptionAnswer:
+async def confirm(redemption_id: Id, express: ExpressTill, body: ConfirmBody | None = None) -> RedemptionAnswer:
     """`points` of an order's hold are spent and the rest is free again; without it all are."""
-    desk = await Desk.expect(tx, cache, caller.shop_id, now)
-    return answer(await redemption.confirm(tx, desk, redemption_id, body.points if body else None))
+    return answer(await express.confirm(redemption_id, body.points if body else None))
 
 
 @router.post("/redemptions/{redemption_id}/cancel", dependencies=[WRITE], summary="Free the held points")
