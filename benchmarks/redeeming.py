@@ -18,13 +18,12 @@ from benchmarks.orders import SHOP
 from benchmarks.processes import running
 from benchmarks.report import Result
 from comeback_kit.auth import Minter, Principal, generate_key_pair
-from comeback_kit.db import Database
+from comeback_kit.db import Database, ShopDoor
 from comeback_kit.runtime import Runtime
-from loyalty import redemption
-from loyalty.desk import Desk
+from loyalty.express import Express
 from loyalty.ids import RANDOM
 from loyalty.shops import FIRST_REWARD
-from loyalty.state import cache_of
+from loyalty.state import cache_of, holds_of
 
 CLIENTS = 8
 _WARM = 100  # pairs of each client before the clock starts
@@ -108,16 +107,12 @@ async def _in_process(url: str, service: Runtime, turn: Iterator[str]) -> AsyncI
     """The use cases as the routes call them, as the role that row-level security binds."""
     db = Database(url, "loyalty", api_pool=CLIENTS)
     await db.open()
+    cache, recent = cache_of(service), holds_of(service)
 
     async def work() -> None:
-        async with db.request(SHOP) as tx:
-            desk = await Desk.expect(tx, cache_of(service), SHOP, present())
-            one = await redemption.hold_for_reward(
-                tx, desk, next(turn), FIRST_REWARD, life=timedelta(days=30), ids=RANDOM
-            )
-        async with db.request(SHOP) as tx:
-            desk = await Desk.expect(tx, cache_of(service), SHOP, present())
-            await redemption.confirm(tx, desk, one.redemption_id, None)
+        hold, confirm = (Express(ShopDoor(db, SHOP), cache, recent, present()) for _ in range(2))
+        one = await hold.hold_for_reward(next(turn), FIRST_REWARD, life=timedelta(days=30), ids=RANDOM)
+        await confirm.confirm(one.redemption_id, None)
 
     try:
         await _warm([work] * CLIENTS)

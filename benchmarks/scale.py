@@ -16,12 +16,13 @@ from benchmarks.orders import SHOP, events_of, orders_of
 from benchmarks.report import Result
 from benchmarks.servers import Postgres, postgres
 from comeback_kit.consumer import Context
+from comeback_kit.db import ShopDoor
 from comeback_kit.runtime import Runtime
-from loyalty import consumers, due_work, member_view, redemption
-from loyalty.desk import Desk
+from loyalty import consumers, due_work, member_view
+from loyalty.express import Express
 from loyalty.ids import RANDOM
 from loyalty.shops import FIRST_REWARD
-from loyalty.state import cache_of
+from loyalty.state import cache_of, holds_of
 
 _POINTS = 1000
 _CHUNK = 1000
@@ -118,14 +119,11 @@ def _works(service: Runtime, members: int, turn: int) -> dict[str, Callable[[], 
 
     async def redemptions() -> None:
         for name in names[:_CALLS]:
-            async with service.db.request(SHOP) as tx:
-                desk = await Desk.expect(tx, cache_of(service), SHOP, present())
-                one = await redemption.hold_for_reward(
-                    tx, desk, name, FIRST_REWARD, life=timedelta(days=30), ids=RANDOM
-                )
-            async with service.db.request(SHOP) as tx:
-                desk = await Desk.expect(tx, cache_of(service), SHOP, present())
-                await redemption.confirm(tx, desk, one.redemption_id, None)
+            hold, confirm = (
+                Express(ShopDoor(service.db, SHOP), cache_of(service), holds_of(service), present()) for _ in range(2)
+            )
+            one = await hold.hold_for_reward(name, FIRST_REWARD, life=timedelta(days=30), ids=RANDOM)
+            await confirm.confirm(one.redemption_id, None)
 
     return {"orders": orders, "reads": reads, "redemptions": redemptions}
 
