@@ -24,7 +24,6 @@ SETTINGS = {
     "password_encryption": "scram-sha-256",
     "log_min_messages": "warning",
     "log_checkpoints": "off",
-    "wal_compression": "on",
     "max_wal_size": "1GB",
     "client_connection_check_interval": "5s",
     "autovacuum_naptime": "15s",  # until the first ANALYZE plans read the whole of small tables
