@@ -70,10 +70,16 @@ async def test_a_hold_sees_who_came_in_between(
     assert (await shop.numbers(), ways.long) == (numbers, 1)
 
 
-async def test_a_hold_of_one_who_was_erased_in_between_is_refused(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hold_of_one_who_was_erased_in_between_is_refused(
+    shop: World, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await ready(shop)
     before(monkeypatch, "begin", shop, _erase)
     await hold(shop, status=404)
+    async with shop.service.runtime.db.work() as tx:
+        held = await tx.fetchval("select coalesce(sum(held), 0)::bigint from members")
+        redemptions = await tx.fetchval("select count(*) from redemptions")
+    assert (held, redemptions, ways.long) == (0, 0, 1)
 
 
 async def test_a_hold_of_one_who_was_merged_in_between_is_the_others(

@@ -31,7 +31,7 @@ from loyalty.settling import Settling, Task
 STEP: Final = 250
 """How many orders are settled while PostgreSQL writes what the ones before have posted."""
 SLICE: Final = 20
-"""How many orders are weighed between two looks at what PostgreSQL answers."""
+"""How many orders are weighed or settled between two looks at what PostgreSQL answers."""
 
 
 async def settle_events(tx: Connection, events: Sequence[Event], context: Context, cache: ShopCache) -> None:
