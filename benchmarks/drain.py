@@ -61,6 +61,7 @@ async def over_kafka(
             await _warm(log, processes)
             async with _held_back(url):
                 await _produce(log, order_entries(count, present()))
+                await server.run("checkpoint")  # as before TPC-B: nobody pays for the pages of the one before
                 used = sum(one.cpu() for one in consuming), server.cpu()
                 started = time.perf_counter()
             await _settled(log, _WARM + count)
@@ -79,6 +80,7 @@ async def replayed(server: Postgres, url: str, count: int) -> Drained:
         for batch in (warm[:100], warm[100:]):
             async with service.db.work() as tx:
                 await consumers.take_orders(tx, batch, Context(present(), service))
+        await server.run("checkpoint")
         used, own = server.cpu(), time.process_time()
         started = time.perf_counter()
         for first in range(0, count, BATCH):

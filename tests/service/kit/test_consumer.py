@@ -1,6 +1,7 @@
 """The batch consumer on real PostgreSQL and the table log: effects once, poison alone, transient failures for ever."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from comeback_kit.consumer import Consumer, Context, Subscription
 from comeback_kit.db import Connection, Database
 from comeback_kit.errors import PoisonEvent, TransientError
 from comeback_kit.events import Event, OutgoingEvent
-from comeback_kit.log.port import Entry, TopicSpec
+from comeback_kit.log.port import Entry, Record, TopicSpec
 from comeback_kit.log.postgres import PostgresLog
 from comeback_kit.relay import Relay
 from comeback_kit.runtime import Runtime
@@ -231,3 +232,38 @@ async def test_the_next_batch_is_read_when_the_handler_has_only_writing_left(run
         (False, 4),
     ]
     assert sorted(await notes(runtime)) == ["e0", "e1", "e2", "e3"]
+
+
+async def test_a_lane_that_cannot_be_settled_is_read_again_and_the_others_only_once(runtime: Runtime) -> None:
+    """The position stays before the first record of the lane, though those of other lanes came after it."""
+    counts: Counter[str] = Counter()
+    failing = True
+
+    async def handler(tx: Connection, events: Sequence[Event], context: Context) -> None:
+        counts.update(event.id for event in events)
+        if failing and any(int(event.id[1:]) % 4 == 2 for event in events):
+            raise TransientError("not now")
+        await note(tx, events, context)
+
+    lanes = [b"b", b"c", b"e", b"g"]  # 1, 0, 4 and 3 of five
+
+    def lane(record: Record) -> bytes:
+        return lanes[int(json.loads(record.value)["id"][1:]) % 4]
+
+    by_number = Subscription(TOPIC, handler, lane=lane)
+    await runtime.log.append([entry(number) for number in range(40)])
+    consumer = Consumer(runtime, [by_number], batch=20)
+    await consumer.start()
+    await eventually(lambda: _seen(counts, "e2"))
+    await consumer.stop()
+    assert {int(name[1:]) % 4 for name in await notes(runtime)} <= {0, 1, 3}
+    failing = False
+    again = Consumer(runtime, [by_number], batch=20)
+    await again.start()
+    await eventually(lambda: settled(runtime))
+    await again.stop()
+    assert sorted(await notes(runtime)) == sorted(f"e{number}" for number in range(40))
+
+
+async def _seen(counts: Counter[str], name: str) -> bool:
+    return counts[name] > 0

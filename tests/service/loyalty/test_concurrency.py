@@ -8,10 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.json import encode
 
+from comeback_contracts.topics import ORDERS
+from comeback_kit.batching import in_batches
 from comeback_kit.consumer import Context
 from comeback_kit.errors import TransientError
+from comeback_kit.log.port import Record
 from loyalty import due_work
+from loyalty.consumers import SUBSCRIPTIONS
 from tests.service.loyalty.world import HANDLERS, World, event
 
 
@@ -200,6 +205,29 @@ async def test_an_order_that_two_make_at_the_same_time_is_settled_once(shop: Wor
     assert await shop.balance() == 300
     await settled(shop, "orders", [*orders[1:], shop.order_event("o9", 10_000)])
     assert await shop.balance() == 400
+
+
+async def test_orders_of_different_lanes_are_settled_side_by_side(shop: World) -> None:
+    """While one lane's points are written and not committed, no other waits for it; one more of the lane does."""
+    subscription = next(one for one in SUBSCRIPTIONS if one.topic == ORDERS)
+    events = [shop.order_event(f"o{number}", 10_000, customer=f"m{number % 20}") for number in range(60)]
+    records = [Record(ORDERS, 0, place, b"demo:o", encode(one)) for place, one in enumerate(events)]
+    lanes = [
+        [events[record.offset] for record in part] for _, part in in_batches(records, [subscription], len(events) - 1)
+    ]
+    assert len(lanes) > 1
+    runtime = shop.service.runtime
+    async with runtime.db.work() as tx:
+        await HANDLERS["orders"](tx, lanes[0], Context(shop.now, runtime))
+        for lane in lanes[1:]:
+            await asyncio.wait_for(settled(shop, "orders", lane), 10)
+        name = lanes[0][0].view(dict)["order"]["customer"]["customer_id"]
+        same = asyncio.create_task(settled(shop, "orders", [shop.order_event("late", 10_000, customer=name)]))
+        done, _ = await asyncio.wait([same], timeout=0.3)
+        assert not done
+    await same
+    members = {one["customer_id"]: one["balance"] for one in (await shop.get("members", limit=100))["items"]}
+    assert members == {f"m{number}": 400 if f"m{number}" == name else 300 for number in range(20)}
 
 
 async def settled(shop: World, topic: str, events: list[Any]) -> None:

@@ -1,12 +1,22 @@
 """What is done before its turn waits for its moment, belongs to what was polled, and can be given up."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from comeback_kit.ahead import Ahead, Polled
+from comeback_kit.db import Connection
 from comeback_kit.delivery import Batch
+from comeback_kit.events import Event
 from comeback_kit.log.port import Record
+from comeback_kit.settling import Context, Subscription
+
+
+async def nothing(tx: Connection, events: Sequence[Event], context: Context) -> None: ...
+
+
+THINGS = Subscription("t", nothing)
 
 
 class Source:
@@ -25,9 +35,10 @@ class Source:
         self.polls += 1
         if self.fails:
             raise ConnectionError
-        return [Record("t", 0, self.polls, b"", b"", None)], 7
+        return Polled([(THINGS, [Record("t", 0, self.polls, b"", b"", None)])], 1, 7)
 
-    async def read(self, records: list[Record]) -> Batch:
+    async def read(self, polled: Polled) -> Batch:
+        records = polled.work[0][1]
         self.reads.append(records[0].offset)
         return Batch(records, [], {})
 
@@ -46,17 +57,17 @@ async def test_nothing_happens_before_its_moment() -> None:
     moment.set()
     await a_while()
     assert (source.polls, source.reads) == (1, [1])
-    records, generation = await source.ahead.records()
-    batch = await source.ahead.batch_of(records)
-    assert (generation, batch is not None and batch.records is records) == (7, True)
+    polled = await source.ahead.polled()
+    batch = await source.ahead.batch_of(polled)
+    assert (polled.generation, batch is not None and batch.records is polled.work[0][1]) == (7, True)
 
 
 async def test_without_a_poll_ahead_it_is_done_now_and_nothing_was_read() -> None:
     source, moment = Source(), asyncio.Event()
     moment.set()
     source.ahead.read(moment)
-    records, _ = await source.ahead.records()
-    assert await source.ahead.batch_of(records) is None
+    polled = await source.ahead.polled()
+    assert await source.ahead.batch_of(polled) is None
     assert (source.polls, source.reads) == (1, [])
 
 
@@ -66,8 +77,8 @@ async def test_a_batch_of_other_records_is_not_given_out() -> None:
     source.ahead.poll()
     source.ahead.read(moment)
     await a_while()
-    await source.ahead.records()
-    others, _ = await source.ahead.records()
+    await source.ahead.polled()
+    others = await source.ahead.polled()
     assert await source.ahead.batch_of(others) is None
 
 
@@ -80,8 +91,8 @@ async def test_what_is_given_up_is_neither_polled_nor_read() -> None:
     moment.set()
     await a_while()
     assert (source.polls, source.reads) == (0, [])
-    records, _ = await source.ahead.records()
-    assert await source.ahead.batch_of(records) is None
+    polled = await source.ahead.polled()
+    assert await source.ahead.batch_of(polled) is None
 
 
 async def test_a_poll_that_fails_fails_for_whoever_asks_and_the_next_one_is_another() -> None:
@@ -91,10 +102,10 @@ async def test_a_poll_that_fails_fails_for_whoever_asks_and_the_next_one_is_anot
     source.ahead.poll()
     source.ahead.read(moment)
     with pytest.raises(ConnectionError):
-        await source.ahead.records()
+        await source.ahead.polled()
     source.fails = False
-    records, _ = await source.ahead.records()
-    assert await source.ahead.batch_of(records) is None
+    polled = await source.ahead.polled()
+    assert await source.ahead.batch_of(polled) is None
     assert source.reads == []
 
 
@@ -102,7 +113,7 @@ async def test_whoever_stops_waiting_for_a_poll_ends_it() -> None:
     source = Source()
     source.gate.clear()
     source.ahead.poll()
-    waiting = asyncio.create_task(source.ahead.records())
+    waiting = asyncio.create_task(source.ahead.polled())
     await a_while()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)

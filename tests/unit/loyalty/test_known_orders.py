@@ -6,11 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from comeback_contracts.guest import guest_id
 from comeback_contracts.order_merge import from_event, merge
 from comeback_contracts.order_view import snapshot_in
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
-from loyalty.order_states import Known, state_in
+from comeback_kit.log.port import Record
+from gateway.entries import Checked, Origin, entries_of
+from loyalty.order_states import Known, buyer_in, state_in
 from tests.unit.contracts.events import order_event
 from tests.unit.loyalty.orders import line, order
 
@@ -69,3 +72,25 @@ def test_what_a_line_says_beyond_the_contract_is_not_kept() -> None:
 def test_data_without_an_order_is_poison() -> None:
     with pytest.raises(PoisonEvent, match="holds no order"):
         state_in(event({"order": {"order_id": ""}}))
+
+
+@pytest.mark.parametrize(
+    ("customer", "seen"),
+    [
+        ({"customer_id": "Ada \u00fc"}, '"Ada \u00fc"'),
+        ({"country": "DE", "customer_id": "ada"}, '"ada"'),
+        ({"email": "ada@example.com"}, f'"{guest_id(b"secret", email="ada@example.com")}"'),
+        (None, "s:1"),
+        ({"country": "DE"}, "s:1"),
+    ],
+)
+def test_the_buyer_is_seen_in_an_event_as_the_gateway_writes_it_and_else_the_key_serves(
+    customer: Any, seen: str
+) -> None:
+    told = {**plain()["order"], "order_id": "1", "customer": customer}
+    entry = entries_of(Checked("e", "order.paid", TIME, {"order": told}), Origin("s", "api", b"secret"))[-1]
+    assert buyer_in(Record(entry.topic, 0, 1, entry.key.encode(), entry.value)) == seen.encode()
+
+
+def test_whatever_is_no_event_has_its_key_for_a_buyer() -> None:
+    assert buyer_in(Record("orders", 0, 1, b"s:1", b'\xff "customer":{')) == b"s:1"

@@ -5,24 +5,30 @@ Both wait for the moment at which PostgreSQL has the work of the batch before, a
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from dataclasses import dataclass
 
+from comeback_kit.batching import Work
 from comeback_kit.delivery import Batch
-from comeback_kit.log.port import Record
 
-Polled: TypeAlias = tuple[list[Record], int]
-"""Records, and the generation of the assignment that they are of."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polled:
+    """``count`` records in batches, and the generation of the assignment that they are of."""
+
+    work: Work
+    count: int
+    generation: int
 
 
 class Ahead:
     """One poll, and the reading of its first batch; ``poll`` and ``read`` do them."""
 
-    def __init__(self, poll: Callable[[], Awaitable[Polled]], read: Callable[[list[Record]], Awaitable[Batch]]) -> None:
+    def __init__(self, poll: Callable[[], Awaitable[Polled]], read: Callable[[Polled], Awaitable[Batch]]) -> None:
         self._poll = poll
         self._read = read
         self._polling: asyncio.Task[Polled] | None = None
         self._reading: asyncio.Task[Batch | None] | None = None
-        self._read_of: list[Record] = []
+        self._read_of: Polled | None = None
 
     def poll(self, moment: asyncio.Event | None = None) -> None:
         """Poll, from that moment on if one is given."""
@@ -33,7 +39,7 @@ class Ahead:
         if self._polling is not None:
             self._reading = asyncio.create_task(self._read_at(moment, self._polling))
 
-    async def records(self) -> Polled:
+    async def polled(self) -> Polled:
         """What was polled ahead, or a poll now."""
         polling, self._polling = self._polling, None
         if polling is None:
@@ -43,23 +49,23 @@ class Ahead:
         finally:
             polling.cancel()
 
-    async def batch_of(self, records: list[Record]) -> Batch | None:
-        """The first batch of these records where it was read ahead."""
+    async def batch_of(self, polled: Polled) -> Batch | None:
+        """The first batch of this poll where it was read ahead."""
         reading, self._reading = self._reading, None
         if reading is None:
             return None
         try:
             batch = await reading
-            return batch if records is self._read_of else None
+            return batch if polled is self._read_of else None
         finally:
             reading.cancel()
-            self._read_of = []
+            self._read_of = None
 
     async def leave(self) -> None:
         """What was polled and read ahead is void."""
         tasks = [task for task in (self._reading, self._polling) if task is not None]
         self._polling = self._reading = None
-        self._read_of = []
+        self._read_of = None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -73,9 +79,9 @@ class Ahead:
         await moment.wait()
         await asyncio.wait([polling])
         if polling.cancelled() or polling.exception() is not None:
-            return None  # whoever asks for the records gets to know
-        records, _ = polling.result()
-        if not records:
+            return None  # whoever asks for the poll gets to know
+        polled = polling.result()
+        if not polled.work:
             return None
-        self._read_of = records
-        return await self._read(records)
+        self._read_of = polled
+        return await self._read(polled)

@@ -8,16 +8,18 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from prometheus_client import Counter, Gauge
 
 from comeback_kit.ahead import Ahead, Polled
+from comeback_kit.batching import in_batches, positions
 from comeback_kit.delivery import Batch, read_batch
-from comeback_kit.log.port import CommitFailed, LogConsumer, LogUnavailable, Record, TopicPartition, group_lag
+from comeback_kit.log.port import CommitFailed, LogConsumer, LogUnavailable, TopicPartition, group_lag
 from comeback_kit.runtime import Runtime
 from comeback_kit.settling import BatchHandler, Context, Interrupted, Settler, Subscription
+from comeback_kit.turn import Turn
 
 __all__ = ["BatchHandler", "Consumer", "Context", "Subscription", "lag"]
 
@@ -114,79 +116,32 @@ class Consumer:
 
     async def _poll(self) -> Polled:
         records = await self._log.poll(self._batch * _BATCHES_A_POLL, POLL_SECONDS)
-        return records, self._log.generation
+        return Polled(in_batches(records, self._subscriptions, self._batch), len(records), self._log.generation)
 
-    async def _read_first(self, records: list[Record]) -> Batch:
-        subscription, part = self._batches(records)[0]
-        return await read_batch(part, subscription.types, subscription.reader)
+    async def _read_first(self, polled: Polled) -> Batch:
+        subscription, records = polled.work[0]
+        return await read_batch(records, subscription.types, subscription.reader)
 
     async def _turn(self) -> None:
-        records, generation = await self._ahead.records()
-        first = await self._ahead.batch_of(records)
+        polled = await self._ahead.polled()
+        first = await self._ahead.batch_of(polled)
         self._settler.active_at = time.monotonic()
         self._show_lag()
-        if not records:
+        if not polled.work:
             return
         async with self._busy:
-            if generation != self._log.generation:
+            if polled.generation != self._log.generation:
                 return  # a rebalance went through: whoever has the partitions now reads these again
-            is_behind = len(records) >= self._batch  # more waits: it comes while these are settled
-            settled: list[Record] = []
+            is_behind = polled.count >= self._batch  # more waits: it comes while these are settled
+            turn = Turn(polled, self._settler.settle, self._interrupt, self._ahead if is_behind else None)
             try:
-                async for batch in self._settled(records, first, is_behind=is_behind):
-                    settled += batch.records
+                await turn.run(first)
             finally:
-                if settled and generation == self._log.generation:
+                if turn.done and polled.generation == self._log.generation:
                     await self._committed()
-                    self._committing = asyncio.create_task(self._commit(settled))
+                    self._committing = asyncio.create_task(self._commit(positions(polled.work, turn.done)))
                 if not is_behind:
                     await self._committed()
-
-    async def _settled(
-        self, records: Sequence[Record], first: Batch | None, *, is_behind: bool
-    ) -> AsyncIterator[Batch]:
-        """Settle the records in batches, a transaction each; the next one is read while the present one is written."""
-        work = self._batches(records)
-        reading: asyncio.Task[Batch] | None = None
-        writing = asyncio.Event()
-        try:
-            for place, (subscription, part) in enumerate(work):
-                batch = first if reading is None else await reading
-                if batch is None:
-                    batch = await read_batch(part, subscription.types, subscription.reader)
-                writing = asyncio.Event()
-                if is_behind and place == 0:
-                    self._ahead.poll(None if subscription.reader is None else writing)
-                if place + 1 < len(work):
-                    reading = asyncio.create_task(self._read_at(writing, *work[place + 1]))
-                else:
-                    self._ahead.read(writing)
-                await self._settler.settle(subscription, batch, writing.set)
-                writing.set()
-                yield batch
-                if place + 1 < len(work) and self._interrupt.is_set():
-                    raise Interrupted
-        finally:
-            writing.set()
-            if reading is not None:
-                reading.cancel()
-
-    async def _read_at(self, moment: asyncio.Event, subscription: Subscription, records: Sequence[Record]) -> Batch:
-        # Without a reader nothing says when PostgreSQL has the work, and there is little to do: at once.
-        later = None if subscription.reader is None else moment
-        return await read_batch(records, subscription.types, subscription.reader, later)
-
-    def _batches(self, records: Iterable[Record]) -> list[tuple[Subscription, list[Record]]]:
-        """The records in batches of one subscription each, the important ones first."""
-        by_topic: dict[str, list[Record]] = {}
-        for record in records:
-            by_topic.setdefault(record.topic, []).append(record)
-        return [
-            (each, by_topic[each.topic][first : first + self._batch])
-            for each in self._subscriptions
-            if each.topic in by_topic
-            for first in range(0, len(by_topic[each.topic]), self._batch)
-        ]
 
     async def _committed(self) -> None:
         """Wait for the commit that is under way: positions are committed one after the other."""
@@ -194,10 +149,9 @@ class Consumer:
         if committing is not None:
             await committing
 
-    async def _commit(self, records: Iterable[Record]) -> None:
-        positions = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+    async def _commit(self, ends: Mapping[TopicPartition, int]) -> None:
         try:
-            await self._log.commit(positions)
+            await self._log.commit(ends)
         except CommitFailed:
             logger.info("partitions of %s moved to another member; its effects are idempotent", self._runtime.name)
 

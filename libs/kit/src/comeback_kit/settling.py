@@ -22,6 +22,7 @@ from comeback_kit.delivery import Batch, Delivery, Reader
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
 from comeback_kit.failures import Kind, kind_of, most_seconds
+from comeback_kit.log.port import Record
 from comeback_kit.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class Subscription:
     ``types``: the types that the topic may carry; another one is poison (None: any). ``inbox``: the handler gets only
     events not seen before; False where the effect is idempotent by its own key. Higher ``priority`` first in a batch.
     ``reader``: a pure reading of an event that is done while the batch before is written, see ``Context``.
+    ``lane``: whose rows the effect of a record locks, where that is not its key, see ``batching``. It must not raise.
+    Records of one key may then pass each other, unless they have the same lane.
     """
 
     topic: str
@@ -86,6 +89,16 @@ class Subscription:
     inbox: bool = True
     priority: int = 0
     reader: Reader | None = None
+    lane: Callable[[Record], bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What stays the same for all tries and parts of a batch."""
+
+    subscription: Subscription
+    ahead: Mapping[int, Any]
+    writing: Callable[[], None]
 
 
 class Interrupted(Exception):
@@ -100,15 +113,12 @@ class Settler:
         self._interrupt = interrupt
         self._keep_alive = keep_alive
         self.active_at = time.monotonic()
-        self._ahead: Mapping[int, Any] = {}
-        self._writing: Callable[[], None] = _nothing
 
     async def settle(self, subscription: Subscription, batch: Batch, writing: Callable[[], None] = _nothing) -> None:
         """Return when every record has had its effect or is a dead letter. Raises ``Interrupted``."""
         started = time.perf_counter()
         records, deliveries = batch.records, batch.deliveries
-        self._ahead, self._writing = batch.ahead, writing
-        await self._settle(subscription, deliveries)
+        await self._settle(_Job(subscription, batch.ahead, writing), deliveries)
         labels = (self._runtime.name, subscription.topic)
         SECONDS.labels(*labels).observe(time.perf_counter() - started)
         SIZE.labels(*labels).observe(len(records))
@@ -117,32 +127,32 @@ class Settler:
             with contextlib.suppress(PoisonEvent):
                 AGE.labels(*labels).set((self._runtime.clock() - deliveries[0].event.at).total_seconds())
 
-    async def _settle(self, subscription: Subscription, deliveries: list[Delivery]) -> None:
+    async def _settle(self, job: _Job, deliveries: list[Delivery]) -> None:
         tries = 0
         while True:
             self.active_at = time.monotonic()
             try:
-                await self._transact(subscription, deliveries)
+                await self._transact(job, deliveries)
             except Exception as error:  # noqa: BLE001  # sorted by kind_of: nothing is dropped
                 tries += 1
                 if isinstance(error, PoisonEvent) and _mark(deliveries, error):
                     continue
                 if self._is_final(error, tries, deliveries):
-                    await self._isolate(subscription, deliveries, error)
+                    await self._isolate(job, deliveries, error)
                     return
-                await self._back_off(subscription, error, tries)
+                await self._back_off(job.subscription, error, tries)
             else:
                 return
 
-    async def _transact(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
-        now = self._runtime.clock()
+    async def _transact(self, job: _Job, deliveries: Sequence[Delivery]) -> None:
+        subscription, now = job.subscription, self._runtime.clock()
         alive = [each.event for each in deliveries if each.event is not None and each.reason is None]
         dead = [each for each in deliveries if each.reason is not None]
         async with self._runtime.db.work() as tx:
             if subscription.inbox:
                 alive = await inbox.claim(tx, alive)
             if alive:
-                await subscription.handler(tx, alive, Context(now, self._runtime, self._ahead, self._writing))
+                await subscription.handler(tx, alive, Context(now, self._runtime, job.ahead, job.writing))
             letters = [dead_letters.letter(self._runtime.name, each.record, each.reason or "", now) for each in dead]
             await outbox.add(tx, letters)
         self._runtime.wake()
@@ -158,18 +168,18 @@ class Settler:
             return len(_alive(deliveries)) > 1
         return kind is Kind.PERMANENT or (kind is Kind.UNKNOWN and tries >= UNKNOWN_TRIES)
 
-    async def _isolate(self, subscription: Subscription, deliveries: list[Delivery], error: Exception) -> None:
+    async def _isolate(self, job: _Job, deliveries: list[Delivery], error: Exception) -> None:
         alive = _alive(deliveries)
         if len(alive) > 1:
             middle = deliveries.index(alive[len(alive) // 2])
-            await self._settle(subscription, deliveries[:middle])
-            await self._settle(subscription, deliveries[middle:])
+            await self._settle(job, deliveries[:middle])
+            await self._settle(job, deliveries[middle:])
             return
         if not alive:  # the dead letters alone cannot be written: nothing of theirs can be to blame
-            await self._back_off(subscription, error, UNKNOWN_TRIES)
+            await self._back_off(job.subscription, error, UNKNOWN_TRIES)
         for each in alive:
             each.reason = f"{type(error).__name__}: {error}"
-        await self._settle(subscription, deliveries)
+        await self._settle(job, deliveries)
 
     async def _back_off(self, subscription: Subscription, error: Exception, tries: int) -> None:
         RETRIES.labels(self._runtime.name, subscription.topic, kind_of(error).value).inc()

@@ -70,7 +70,13 @@ SUBSCRIPTIONS: Final = (
     Subscription(topics.SHOPS, take_shops, types=_known(topics.SHOPS), inbox=False, priority=3),
     Subscription(topics.CUSTOMERS, take_customers, types=_known(topics.CUSTOMERS), inbox=False, priority=2),
     Subscription(
-        topics.ORDERS, take_orders, types=_known(topics.ORDERS), inbox=False, priority=1, reader=order_states.state_in
+        topics.ORDERS,
+        take_orders,
+        types=_known(topics.ORDERS),
+        inbox=False,
+        priority=1,
+        reader=order_states.state_in,
+        lane=order_states.buyer_in,
     ),
     Subscription(topics.ACTIVITY, take_activity, types=_known(topics.ACTIVITY), inbox=False),
 )

@@ -1,0 +1,73 @@
+"""What was polled as batches, a transaction each, and how far the settled ones go without a gap.
+
+Records are keyed by what they tell of, an order say, but their effects may lock rows of others: of who bought. Two
+consumers that are behind would share a customer in every batch, and wait for each other instead of working side by
+side. A subscription that names those rows (``lane``) is dealt out by them, and everybody goes through the lanes in the
+same order: whoever meets another in a lane waits for it once, and is a lane behind it from then on.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias
+
+from comeback_kit.log.port import Record, TopicPartition
+from comeback_kit.settling import Subscription
+
+Work: TypeAlias = list[tuple[Subscription, list[Record]]]
+"""Batches in the order in which they are settled."""
+
+LANES: Final = 5
+"""One more than the batches of a full poll, so that a lane is a little less than a batch."""
+
+
+def in_batches(records: Iterable[Record], subscriptions: Iterable[Subscription], most: int) -> Work:
+    """The records in batches of one subscription each, the subscriptions in this order; ``most`` records a batch.
+
+    Records of one topic keep their order; with lanes, those of one lane do, and only where there are more than a batch.
+    """
+    by_topic: dict[str, list[Record]] = {}
+    for record in records:
+        by_topic.setdefault(record.topic, []).append(record)
+    return [
+        (subscription, part[first : first + most])
+        for subscription in subscriptions
+        if subscription.topic in by_topic
+        for part in _lanes(by_topic[subscription.topic], subscription.lane, most)
+        for first in range(0, len(part), most)
+    ]
+
+
+def may_overlap(work: Work, place: int) -> bool:
+    """Whether a batch and the one before it lock different rows: other lanes of the same topic."""
+    (before, first), (subscription, second) = work[place - 1 : place + 1]
+    lane = subscription.lane
+    return before is subscription and lane is not None and _lane(lane, first[0]) != _lane(lane, second[0])
+
+
+def positions(work: Work, done: int) -> dict[TopicPartition, int]:
+    """What may be committed after the first ``done`` batches: per partition the next offset that is not settled."""
+    ends: dict[tuple[str, int], int] = {}
+    for _, records in work[:done]:
+        for record in records:
+            place = record.topic, record.partition
+            if record.offset >= ends.get(place, 0):
+                ends[place] = record.offset + 1
+    for _, records in work[done:]:
+        for record in records:
+            place = record.topic, record.partition
+            if record.offset < ends.get(place, 0):
+                ends[place] = record.offset
+    return {TopicPartition(*place): end for place, end in ends.items()}
+
+
+def _lanes(records: list[Record], lane: Callable[[Record], bytes] | None, most: int) -> Sequence[list[Record]]:
+    if lane is None or len(records) <= most:
+        return [records]
+    lanes: list[list[Record]] = [[] for _ in range(LANES)]
+    for record in records:
+        lanes[_lane(lane, record)].append(record)
+    return lanes
+
+
+def _lane(lane: Callable[[Record], bytes], record: Record) -> int:
+    return zlib.crc32(lane(record)) % LANES  # the same in every process, as ``hash`` is not
