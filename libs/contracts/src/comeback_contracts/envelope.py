@@ -51,6 +51,12 @@ class _Read(Event, frozen=True, kw_only=True):
     specversion: str
 
 
+class Draft(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An event whose ``data`` is encoded with it: for those who make thousands. Nothing in it is checked."""
+
+    data: Any
+
+
 class MalformedEvent(ValueError):
     """Bytes that are no event of ours; the message says why."""
 

@@ -246,3 +246,4 @@ async def _init(connection: Any) -> None:
         decoder=lambda raw: msgspec.json.decode(raw[1:]),
         format="binary",
     )
+    await driver.remember_instants(connection)

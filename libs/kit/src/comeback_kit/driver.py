@@ -1,10 +1,16 @@
-"""A short way in the driver: how asyncpg tells an array from one of its elements.
+"""Two short ways in the driver: how asyncpg tells an array from one of its elements, and how it reads instants.
 
 asyncpg asks ``collections.abc`` about every element of every array that it sends: two to four calls into Python, which
 are a tenth of what a batch of orders costs. Arrays here are lists and rows in them are tuples, so the types themselves
 can answer. The lock file pins the driver's version; ``tests/unit/kit/test_driver.py`` looks for what this relies on.
+
+An instant costs it as much as a dozen texts, because it compares each with infinity and moves it to UTC. A batch has
+few that differ, so they are remembered as the microseconds that PostgreSQL takes: its own codec for that form does the
+rest. An infinite timestamp cannot be read so, and none is kept; a datetime without a zone is refused.
 """
 
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from asyncpg.protocol import protocol
@@ -22,3 +28,25 @@ def shorten() -> None:
         if not hasattr(protocol, name):
             raise RuntimeError(f"asyncpg has no {name} any more: look at comeback_kit.driver")
         setattr(protocol, name, types)
+
+
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+async def remember_instants(connection: Any) -> None:
+    """Let a connection send and read ``timestamptz`` by memory."""
+    await connection.set_type_codec(
+        "timestamptz", schema="pg_catalog", encoder=_microseconds, decoder=_instant, format="tuple"
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _microseconds(at: datetime) -> tuple[int]:
+    """Since 2000 began in UTC. Raises ``TypeError`` without a zone: whose noon it is nobody could say."""
+    return ((at - _EPOCH) // _MICROSECOND,)
+
+
+@lru_cache(maxsize=16_384)
+def _instant(microseconds: tuple[int]) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds[0])

@@ -20,13 +20,14 @@ from loyalty.ledger import Ledger
 from loyalty.meanwhile import Chain, meanwhile
 from loyalty.member_facts import Counters, read_tags, read_usage
 from loyalty.notices import Notices
+from loyalty.order_task import Task
 from loyalty.orders import OrderKey, OrderRow, OrderValues
 from loyalty.posting import Rows
 from loyalty.program_store import Shop, ShopCache
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.facts import usage_keys
 from loyalty.rules.instants import placed_at
-from loyalty.settling import Settling, Task
+from loyalty.settling import Settling
 
 STEP: Final = 250
 """How many orders are settled while PostgreSQL writes what the ones before have posted."""

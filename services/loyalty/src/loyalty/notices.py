@@ -6,9 +6,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
-import msgspec
-
-from comeback_contracts.envelope import Origin, encode, make_event
+from comeback_contracts.envelope import Draft, Origin, encode
 from comeback_contracts.instants import format_instant
 from comeback_contracts.topics import LOYALTY
 from comeback_kit import outbox
@@ -17,7 +15,6 @@ from comeback_kit.events import OutgoingEvent
 from loyalty.books import Book
 
 SOURCE: Final = "comeback/loyalty"
-_encode = msgspec.json.Encoder().encode
 
 
 def transaction_id(customer_id: str, seq: int) -> str:
@@ -100,15 +97,16 @@ class Notices:
     def _event(
         self, kind: str, shop_id: str, customer_id: str, data: Mapping[str, Any], what: str, origin: Origin | None
     ) -> OutgoingEvent:
-        event = make_event(
+        traceparent = None if origin is None else origin.traceparent
+        event = Draft(
             id=f"{kind}:{what}" if origin is None else f"{origin.id}:{kind}:{what}",
             source=SOURCE,
             type=kind,
             time=self._time,
-            shop_id=shop_id,
+            shopid=shop_id,
             subject=customer_id,
-            data=msgspec.Raw(_encode(data)),
-            traceparent=None if origin is None else origin.traceparent,
+            data=data,
+            traceparent=traceparent,
         )
-        headers = None if event.traceparent is None else {"traceparent": event.traceparent}
+        headers = None if traceparent is None else {"traceparent": traceparent}
         return OutgoingEvent(LOYALTY, f"{shop_id}:{customer_id}", encode(event), headers)

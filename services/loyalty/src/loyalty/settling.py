@@ -1,98 +1,25 @@
 """The settlement of one order for one member, on books in memory."""
 
-from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from comeback_contracts.order_view import OrderView
 from loyalty import lot_care, tiers
-from loyalty.books import Book, Key, LotRow
+from loyalty.books import Book, LotRow
 from loyalty.expiry import expires_at
 from loyalty.ledger import Ledger
 from loyalty.member_facts import Counters, facts_of
 from loyalty.memo import Memo
 from loyalty.notices import Notices
+from loyalty.order_task import Task
 from loyalty.orders import OrderRow
 from loyalty.pending import available_at
-from loyalty.program_store import Shop
-from loyalty.rules.basket import Basket
-from loyalty.rules.counting import why_it_does_not_count
-from loyalty.rules.evaluation import Evaluation, basket_of, evaluate
+from loyalty.rules.compiled import CompiledProgram
+from loyalty.rules.evaluation import Evaluation, evaluate
 from loyalty.rules.facts import NOTHING_KEPT, fix_at
-from loyalty.rules.instants import delivered_at, earned_at, placed_at
-from loyalty.settlement import settle
+from loyalty.rules.instants import delivered_at, placed_at
+from loyalty.settlement import NOTHING, Settlement, settle
 
 _NOTHING = Evaluation()
-
-
-class Task:
-    """One changed order of a known shop. ``book`` is its buyer's, ``left`` the member it was settled to before.
-
-    ``basket`` and ``at`` (when it earns) are None until it was weighed, which needs no member, and stay so while the
-    order does not count.
-    """
-
-    __slots__ = ("at", "basket", "book", "counts", "evaluation", "left", "order", "program", "shop", "version", "view")
-
-    def __init__(self, order: OrderRow, shop: Shop, version: int) -> None:
-        assert order.known is not None  # noqa: S101  # orders without a snapshot make no task
-        self.order = order
-        self.shop = shop
-        self.version = version
-        self.program = shop.program(version)
-        self.view: OrderView = order.known.view
-        self.book: Book | None = None
-        self.left: Book | None = None
-        self.evaluation: Evaluation | None = None
-        self.basket: Basket | None = None
-        self.counts: bool | None = None
-        self.at: datetime | None = None
-
-    def weigh(self) -> bool:
-        """Find out whether the order counts, and what its goods are worth; once, at a moment that suits."""
-        if self.counts is None:
-            self.counts = why_it_does_not_count(self.view, self.program.earn_on) is None
-            if self.counts:
-                self.basket = basket_of(self.program, self.view)
-                self.basket.left  # noqa: B018  # weighs it
-                self.at = earned_at(self.program, self.view)
-        return self.counts
-
-    @property
-    def members(self) -> Iterator[Key]:
-        """The ids that are to be locked."""
-        for customer_id in {self.order.buyer, self.order.customer_id}:
-            if customer_id is not None:
-                yield self.order.shop_id, customer_id
-
-    def join(self, books: Mapping[Key, Book]) -> None:
-        """Find the locked members; an id that was merged finds whom it was merged into."""
-        order = self.order
-        self.book = None if order.buyer is None else books[order.shop_id, order.buyer]
-        settled_to = None if order.customer_id is None else books[order.shop_id, order.customer_id]
-        self.left = settled_to if settled_to is not self.book else None
-
-    @property
-    def is_first(self) -> bool:
-        """Whether nothing has been fixed for this order and its buyer yet."""
-        return self.order.kept is None or self.left is not None
-
-    def needs_lots(self) -> Iterator[Book]:
-        """The members whose lots this settlement may look at."""
-        if self.left is not None:
-            yield self.left
-        if self.book is None:
-            return
-        sliding = self.program.expiry.kind == "sliding" and self.view.state != "cancelled"
-        # Whoever had the order before has a lot of it, perhaps under an id that was merged since.
-        came_back = self.is_first and bool(self.order.former)
-        moved = self.evaluation is not None and (
-            self.evaluation.points != self.order.settled
-            or self.evaluation.amount != self.order.amount
-            or self.program.pending.kind == "delivered"
-        )
-        if sliding or came_back or moved:
-            yield self.book
 
 
 class Settling:
@@ -189,7 +116,7 @@ class Settling:
     def _post(self, task: Task, book: Book, lot: LotRow, evaluation: Evaluation, reason: str) -> None:
         order, ledger = task.order, self.ledger
         before = lot.settled
-        found = settle(lot.account, evaluation.points, task.program.negative)
+        found = _difference(lot, evaluation.points, task.program)
         if found.restored or (found.shortfall < 0 and not found.clawed):
             memo = Memo(order_id=order.order_id, rule_ids=evaluation.rule_ids, expires_at=lot.expires_at)
             seq = ledger.earn(book, lot, found.restored, memo, forgiven=max(0, -found.shortfall))
@@ -244,6 +171,13 @@ class Settling:
         if task.view.state == "cancelled":
             return "order_cancelled"
         return "order_refunded" if task.view.refunds else "order_changed"
+
+
+def _difference(lot: LotRow, target: int, program: CompiledProgram) -> Settlement:
+    """What is to be posted; of a lot that nothing was booked in, as most are, no account is made."""
+    if lot.earned or lot.clawed or lot.shortfall:
+        return settle(lot.account, target, program.negative)
+    return Settlement(restored=target) if target else NOTHING
 
 
 def _revive(task: Task, book: Book) -> None:

@@ -45,10 +45,9 @@ def assess(program: CompiledProgram, goods: Goods, case: Case, kept: Kept, rate:
 
 def places_of(rule: CompiledRule, goods: Goods) -> list[int]:
     """The lines that a rule is about and that are worth something."""
-    amounts, matches = goods.amounts, rule.matches
-    return [
-        place for place, line in enumerate(goods.lines) if amounts[place] > 0 and (matches is None or matches(line))
-    ]
+    if rule.places is not None:
+        return rule.places(goods)
+    return [place for place, amount in enumerate(goods.amounts) if amount > 0]
 
 
 def _pays(
@@ -75,8 +74,8 @@ def _applies(
     if rule.kind == "first_purchase" and not kept.first_purchase:
         return None, "not_the_first_purchase"
     places = None
-    if rule.matches is not None:
-        places = places_of(rule, goods)
+    if rule.places is not None:
+        places = rule.places(goods)
         if not places:
             return None, "no_matching_line"
     if rule.min_amount:

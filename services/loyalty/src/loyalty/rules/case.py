@@ -70,4 +70,5 @@ class Case:
 
 
 Condition = Callable[[Case], str | None]
-LineFilter = Callable[[LineView], bool]
+LineFilter = Callable[[Goods], list[int]]
+"""The places of the lines that a rule is about and that are worth something."""

@@ -34,9 +34,9 @@ class CompiledRule:
         "is_multiplier",
         "kind",
         "limit",
-        "matches",
         "min_amount",
         "per",
+        "places",
         "points",
         "priority",
         "stackable",
@@ -56,7 +56,7 @@ class CompiledRule:
         self.factor = _ratio(rule.factor) if rule.factor else ONE
         self.min_amount = rule.when.min_amount
         self.conditions: tuple[Condition, ...] = compile_conditions(rule.when, zone)
-        self.matches: LineFilter | None = compile_filter(rule.when)
+        self.places: LineFilter | None = compile_filter(rule.when)
 
 
 class CompiledProgram:

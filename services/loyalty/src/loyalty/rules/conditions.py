@@ -42,6 +42,9 @@ def compile_filter(when: When) -> LineFilter | None:
     if not (products or skus or categories):
         return None
 
+    if not (products or skus):
+        return _of_categories(categories)
+
     def matches(line: LineView) -> bool:
         if products and line.product_id not in products:
             return False
@@ -49,7 +52,16 @@ def compile_filter(when: When) -> LineFilter | None:
             return False
         return not categories or not categories.isdisjoint(line.category_ids or ())
 
-    return matches
+    return lambda goods: [place for place, line in enumerate(goods.lines) if goods.amounts[place] > 0 and matches(line)]
+
+
+def _of_categories(categories: frozenset[str]) -> LineFilter:
+    """Most rules that are about lines are about categories: no call for each line."""
+    return lambda goods: [
+        place
+        for place, (line, amount) in enumerate(zip(goods.lines, goods.amounts, strict=True))
+        if amount > 0 and line.category_ids and not categories.isdisjoint(line.category_ids)
+    ]
 
 
 def _channel(channels: frozenset[str]) -> Condition:
