@@ -124,7 +124,7 @@ async def _settled(log: EventLog, count: int) -> None:
     while (done := sum((await log.committed("loyalty", [ORDERS])).values())) < count:
         if time.monotonic() > deadline:
             raise RuntimeError(f"only {done} of {count} orders were settled in {_MOST_SECONDS:.0f} s")
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.03 if done > 0.8 * count else 0.2)  # who asks often takes CPU from those who work
 
 
 async def _check(url: str, count: int) -> None:
