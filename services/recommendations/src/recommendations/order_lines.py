@@ -22,18 +22,19 @@ def products_left(state: OrderState) -> dict[str, int]:
         or state.get("payment_state") in ("voided", "refunded")
     ):
         return {}
-    kept: dict[str, int] = {}
     if state.get("refunds"):
-        return _left_after_refunds(view_of(state), kept)
+        return _left_after_refunds(view_of(state))
+    kept: dict[str, int] = {}
     for line in state.get("lines") or ():
         if line.get("product_id") and line["quantity"] > 0 and line["total"] >= 0:
             kept[line["product_id"]] = kept.get(line["product_id"], 0) + line["total"]
     return kept
 
 
-def _left_after_refunds(order: OrderView, kept: dict[str, int]) -> dict[str, int]:
+def _left_after_refunds(order: OrderView) -> dict[str, int]:
     if 0 < (order.total or 0) <= sum(refund.amount or 0 for refund in refunds_of(order)):
         return {}
+    kept: dict[str, int] = {}
     left = remaining(order)
     for line, amount, quantity in zip(order.lines or (), left.amounts, left.quantities, strict=True):
         if line.product_id and quantity > 0 and (amount > 0 or line.total == 0):
