@@ -1,8 +1,9 @@
 """Arrays and rows as PostgreSQL gets them by the short way in the driver (``comeback_kit.driver``)."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -61,3 +62,47 @@ async def test_what_is_no_array_is_refused_with_a_reason(database: Database, giv
     async with database.work() as tx:
         with pytest.raises(asyncpg.DataError, match="sized iterable container expected"):
             await tx.fetchval("select $1::text[]", given)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        _AT,
+        datetime(2000, 1, 1, tzinfo=UTC),
+        datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2026, 3, 29, 1, 0, 0, 1, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2026, 1, 31, 12, tzinfo=timezone(timedelta(hours=-5, minutes=-30))),
+        datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin")),
+        datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=1),
+    ],
+    ids=str,
+)
+async def test_an_instant_is_the_same_to_postgresql_and_comes_back_in_utc(database: Database, at: datetime) -> None:
+    text = at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    async with database.work() as tx:
+        for _ in range(2):  # the second time from memory
+            row = await tx.fetchrow(
+                "select $1::timestamptz as at, to_char($1::timestamptz at time zone 'UTC', $2) as text",
+                at,
+                "FMYYYY-MM-DD HH24:MI:SS.US",
+            )
+            assert row is not None
+            assert (row["at"], row["at"].tzinfo, row["text"]) == (at.astimezone(UTC), UTC, text.lstrip("0"))
+
+
+async def test_the_two_instants_of_an_hour_that_comes_twice_stay_two(database: Database) -> None:
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    second = first.replace(fold=1)
+    assert first == second, "to Python, which is why they are not remembered"
+    async with database.work() as tx:
+        found = await tx.fetchval("select $1::timestamptz[]", [first, second, first])
+    assert found == [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1, 0)]
+
+
+@pytest.mark.parametrize("at", [datetime(2026, 1, 31, 12), _AT.date(), "2026-01-31T12:00:00Z"])  # noqa: DTZ001
+async def test_what_is_no_instant_is_refused(database: Database, at: Any) -> None:
+    async with database.work() as tx:
+        with pytest.raises(asyncpg.DataError):
+            await tx.fetchval("select $1::timestamptz", at)

@@ -36,15 +36,21 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 async def remember_instants(connection: Any) -> None:
     """Let a connection send and read ``timestamptz`` by memory."""
-    await connection.set_type_codec(
-        "timestamptz", schema="pg_catalog", encoder=_microseconds, decoder=_instant, format="tuple"
-    )
+    await connection.set_type_codec("timestamptz", schema="pg_catalog", encoder=_sent, decoder=_instant, format="tuple")
 
 
-@lru_cache(maxsize=16_384)
+def _sent(at: datetime) -> tuple[int]:
+    """Microseconds since 2000 began in UTC. Raises ``TypeError`` without a zone: whose noon it is nobody could say."""
+    # Where clocks are put back, the two instants of one local time are equal to Python: nothing local is remembered.
+    return _remembered(at) if at.tzinfo is UTC else _microseconds(at)
+
+
 def _microseconds(at: datetime) -> tuple[int]:
-    """Since 2000 began in UTC. Raises ``TypeError`` without a zone: whose noon it is nobody could say."""
-    return ((at - _EPOCH) // _MICROSECOND,)
+    utc = at.astimezone(UTC) if at.tzinfo is not None else at  # the difference tells of a zone that is missing
+    return ((utc - _EPOCH) // _MICROSECOND,)
+
+
+_remembered: Final = lru_cache(maxsize=16_384)(_microseconds)
 
 
 @lru_cache(maxsize=16_384)
