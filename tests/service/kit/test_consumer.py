@@ -251,7 +251,7 @@ async def test_a_lane_that_cannot_be_settled_is_read_again_and_the_others_only_o
         return lanes[int(json.loads(record.value)["id"][1:]) % 4]
 
     by_number = Subscription(TOPIC, handler, lane=lane)
-    await runtime.log.append([entry(number) for number in range(40)])
+    await runtime.log.append([entry(number, key=f"k{number % 8}") for number in range(40)])
     consumer = Consumer(runtime, [by_number], batch=20)
     await consumer.start()
     await eventually(lambda: _seen(counts, "e2"))

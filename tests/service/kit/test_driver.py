@@ -101,7 +101,23 @@ async def test_the_two_instants_of_an_hour_that_comes_twice_stay_two(database: D
     assert found == [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1, 0)]
 
 
-@pytest.mark.parametrize("at", [datetime(2026, 1, 31, 12), _AT.date(), "2026-01-31T12:00:00Z"])  # noqa: DTZ001
+async def test_infinite_timestamps_are_the_ends_of_the_calendar(database: Database) -> None:
+    async with database.work() as tx:
+        found = await tx.fetchval("select array['-infinity', 'infinity']::timestamptz[]")
+    assert found == [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(2026, 1, 31, 12),  # noqa: DTZ001
+        _AT.date(),
+        "2026-01-31T12:00:00Z",
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-5))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=5))),
+    ],
+    ids=str,
+)
 async def test_what_is_no_instant_is_refused(database: Database, at: Any) -> None:
     async with database.work() as tx:
         with pytest.raises(asyncpg.DataError):

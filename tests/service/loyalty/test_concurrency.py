@@ -211,9 +211,10 @@ async def test_orders_of_different_lanes_are_settled_side_by_side(shop: World) -
     """While one lane's points are written and not committed, no other waits for it; one more of the lane does."""
     subscription = next(one for one in SUBSCRIPTIONS if one.topic == ORDERS)
     events = [shop.order_event(f"o{number}", 10_000, customer=f"m{number % 20}") for number in range(60)]
-    records = [Record(ORDERS, 0, place, b"demo:o", encode(one)) for place, one in enumerate(events)]
+    records = [Record(ORDERS, 0, place, b"demo:o%d" % place, encode(one)) for place, one in enumerate(events)]
     lanes = [
-        [events[record.offset] for record in part] for _, part in in_batches(records, [subscription], len(events) - 1)
+        [events[record.offset] for record in part.records]
+        for part in in_batches(records, [subscription], len(events) - 1)
     ]
     assert len(lanes) > 1
     runtime = shop.service.runtime

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from comeback_kit.ahead import Ahead, Polled
+from comeback_kit.batching import Part
 from comeback_kit.db import Connection
 from comeback_kit.delivery import Batch
 from comeback_kit.events import Event
@@ -35,10 +36,10 @@ class Source:
         self.polls += 1
         if self.fails:
             raise ConnectionError
-        return Polled([(THINGS, [Record("t", 0, self.polls, b"", b"", None)])], 1, 7)
+        return Polled([Part(THINGS, [Record("t", 0, self.polls, b"", b"", None)])], 1, 7)
 
     async def read(self, polled: Polled) -> Batch:
-        records = polled.work[0][1]
+        records = polled.work[0].records
         self.reads.append(records[0].offset)
         return Batch(records, [], {})
 
@@ -59,7 +60,7 @@ async def test_nothing_happens_before_its_moment() -> None:
     assert (source.polls, source.reads) == (1, [1])
     polled = await source.ahead.polled()
     batch = await source.ahead.batch_of(polled)
-    assert (polled.generation, batch is not None and batch.records is polled.work[0][1]) == (7, True)
+    assert (polled.generation, batch is not None and batch.records is polled.work[0].records) == (7, True)
 
 
 async def test_without_a_poll_ahead_it_is_done_now_and_nothing_was_read() -> None:

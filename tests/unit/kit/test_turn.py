@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from comeback_kit.ahead import Polled
-from comeback_kit.batching import Work
+from comeback_kit.batching import Part, Work
 from comeback_kit.db import Connection
 from comeback_kit.delivery import Batch
 from comeback_kit.events import Event
@@ -48,9 +48,11 @@ class Settling:
 
 
 def work(subscription: Subscription, count: int) -> Work:
-    """Batches of one record: no two that follow each other are of one lane."""
-    values = [b"b", b"c", b"d", b"e"]
-    return [(subscription, [Record("orders", 0, number, b"k", values[number % 4])]) for number in range(count)]
+    """Batches of one record, each in a lane of its own where there are lanes."""
+    return [
+        Part(subscription, [Record("orders", 0, number, b"k", b"")], None if subscription.lane is None else number)
+        for number in range(count)
+    ]
 
 
 def turn_of(settling: Settling, subscription: Subscription, count: int, interrupt: asyncio.Event | None = None) -> Turn:
@@ -102,8 +104,7 @@ async def test_without_lanes_a_batch_begins_when_the_one_before_has_ended() -> N
 
 async def test_one_lane_is_settled_one_batch_after_the_other() -> None:
     settling = Settling(2)
-    records = [Record("orders", 0, number, b"k", b"same") for number in range(2)]
-    polled = Polled([(BY_BUYER, [record]) for record in records], 2, 1)
+    polled = Polled([part._replace(lane=3) for part in work(BY_BUYER, 2)], 2, 1)
     running = asyncio.create_task(Turn(polled, settling.settle, asyncio.Event(), None).run(None))
     settling.writes[0].set()
     await a_while()
@@ -140,6 +141,16 @@ async def test_what_was_settled_before_a_batch_that_failed_is_counted() -> None:
     with pytest.raises(RuntimeError):
         await running
     assert turn.done == 1
+
+
+async def test_after_a_failure_before_it_wrote_no_other_batch_begins() -> None:
+    settling = Settling(2)
+    turn = turn_of(settling, BY_BUYER, 2)
+    settling.ends[0].set_exception(RuntimeError("no"))
+    settling.writes[0].set()
+    with pytest.raises(RuntimeError):
+        await turn.run(None)
+    assert (settling.begun, turn.done) == ([0], 0)
 
 
 async def test_an_interruption_lets_what_is_under_way_end_and_begins_no_other() -> None:

@@ -7,13 +7,22 @@ same order: whoever meets another in a lane waits for it once, and is a lane beh
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, TypeAlias
 
 from comeback_kit.log.port import Record, TopicPartition
 from comeback_kit.settling import Subscription
 
-Work: TypeAlias = list[tuple[Subscription, list[Record]]]
+
+class Part(NamedTuple):
+    """One batch. ``lane``: its place among the lanes of the poll, None where the topic was not dealt out."""
+
+    subscription: Subscription
+    records: list[Record]
+    lane: int | None = None
+
+
+Work: TypeAlias = list[Part]
 """Batches in the order in which they are settled."""
 
 LANES: Final = 5
@@ -23,51 +32,53 @@ LANES: Final = 5
 def in_batches(records: Iterable[Record], subscriptions: Iterable[Subscription], most: int) -> Work:
     """The records in batches of one subscription each, the subscriptions in this order; ``most`` records a batch.
 
-    Records of one topic keep their order; with lanes, those of one lane do, and only where there are more than a batch.
+    Records of one topic keep their order; with lanes, those of one key and most of one lane do, and only where there
+    are more than a batch.
     """
     by_topic: dict[str, list[Record]] = {}
     for record in records:
         by_topic.setdefault(record.topic, []).append(record)
     return [
-        (subscription, part[first : first + most])
+        Part(subscription, part[first : first + most], lane)
         for subscription in subscriptions
         if subscription.topic in by_topic
-        for part in _lanes(by_topic[subscription.topic], subscription.lane, most)
+        for lane, part in _parts(by_topic[subscription.topic], subscription.lane, most)
         for first in range(0, len(part), most)
     ]
 
 
 def may_overlap(work: Work, place: int) -> bool:
     """Whether a batch and the one before it lock different rows: other lanes of the same topic."""
-    (before, first), (subscription, second) = work[place - 1 : place + 1]
-    lane = subscription.lane
-    return before is subscription and lane is not None and _lane(lane, first[0]) != _lane(lane, second[0])
+    before, part = work[place - 1 : place + 1]
+    return before.subscription is part.subscription and part.lane is not None and before.lane != part.lane
 
 
 def positions(work: Work, done: int) -> dict[TopicPartition, int]:
     """What may be committed after the first ``done`` batches: per partition the next offset that is not settled."""
     ends: dict[tuple[str, int], int] = {}
-    for _, records in work[:done]:
-        for record in records:
+    for part in work[:done]:
+        for record in part.records:
             place = record.topic, record.partition
             if record.offset >= ends.get(place, 0):
                 ends[place] = record.offset + 1
-    for _, records in work[done:]:
-        for record in records:
+    for part in work[done:]:
+        for record in part.records:
             place = record.topic, record.partition
             if record.offset < ends.get(place, 0):
                 ends[place] = record.offset
     return {TopicPartition(*place): end for place, end in ends.items()}
 
 
-def _lanes(records: list[Record], lane: Callable[[Record], bytes] | None, most: int) -> Sequence[list[Record]]:
+def _parts(
+    records: list[Record], lane: Callable[[Record], bytes] | None, most: int
+) -> Iterable[tuple[int | None, list[Record]]]:
     if lane is None or len(records) <= most:
-        return [records]
+        return [(None, records)]
     lanes: list[list[Record]] = [[] for _ in range(LANES)]
+    of_key: dict[bytes, int] = {}
     for record in records:
-        lanes[_lane(lane, record)].append(record)
-    return lanes
-
-
-def _lane(lane: Callable[[Record], bytes], record: Record) -> int:
-    return zlib.crc32(lane(record)) % LANES  # the same in every process, as ``hash`` is not
+        number = of_key.get(record.key)
+        if number is None:  # the first record of a key decides: a refund that names no buyer stays with its order
+            number = of_key[record.key] = zlib.crc32(lane(record)) % LANES  # as in every process, unlike ``hash``
+        lanes[number].append(record)
+    return enumerate(lanes)

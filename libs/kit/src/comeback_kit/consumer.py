@@ -1,7 +1,8 @@
 """The batch consumer: poll, one transaction a topic, then the offset.
 
-Effects are idempotent, so a batch may be delivered again after any crash; an offset is committed only after every
-record before it has had its effect (``settling``).
+Effects are idempotent, so a batch may be delivered again: after any crash, and after a stop or a rebalance in the
+middle of a poll that was dealt out in lanes. An offset is committed only after every record before it has had its
+effect (``settling``).
 """
 
 import asyncio
@@ -76,7 +77,10 @@ class Consumer:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._ahead.leave()
         if self._committing is not None:
-            await asyncio.wait({self._committing}, timeout=max(0.1, deadline - time.monotonic() - 0.2))
+            ended, _ = await asyncio.wait({self._committing}, timeout=max(0.1, deadline - time.monotonic() - 0.2))
+            for committing in ended:
+                if not committing.cancelled() and committing.exception() is not None:
+                    logger.warning("%s leaves without its last position", self._runtime.name)
         await self._log.stop(max(0.1, deadline - time.monotonic()))
 
     async def _finish_in_flight(self) -> None:
@@ -119,8 +123,8 @@ class Consumer:
         return Polled(in_batches(records, self._subscriptions, self._batch), len(records), self._log.generation)
 
     async def _read_first(self, polled: Polled) -> Batch:
-        subscription, records = polled.work[0]
-        return await read_batch(records, subscription.types, subscription.reader)
+        part = polled.work[0]
+        return await read_batch(part.records, part.subscription.types, part.subscription.reader)
 
     async def _turn(self) -> None:
         polled = await self._ahead.polled()

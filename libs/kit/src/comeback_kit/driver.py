@@ -6,7 +6,7 @@ can answer. The lock file pins the driver's version; ``tests/unit/kit/test_drive
 
 An instant costs it as much as a dozen texts, because it compares each with infinity and moves it to UTC. A batch has
 few that differ, so they are remembered as the microseconds that PostgreSQL takes: its own codec for that form does the
-rest. An infinite timestamp cannot be read so, and none is kept; a datetime without a zone is refused.
+rest. A datetime without a zone is refused, and so is one outside of the years 1 to 9999.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ def shorten() -> None:
 
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_INFINITE: Final = {(2**63 - 1,): datetime.max.replace(tzinfo=UTC), (-(2**63),): datetime.min.replace(tzinfo=UTC)}
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -55,4 +56,6 @@ _remembered: Final = lru_cache(maxsize=16_384)(_microseconds)
 
 @lru_cache(maxsize=16_384)
 def _instant(microseconds: tuple[int]) -> datetime:
+    if microseconds in _INFINITE:  # what the driver's own way makes of the ends of the calendar
+        return _INFINITE[microseconds]
     return _EPOCH + timedelta(microseconds=microseconds[0])

@@ -80,7 +80,7 @@ class Subscription:
     events not seen before; False where the effect is idempotent by its own key. Higher ``priority`` first in a batch.
     ``reader``: a pure reading of an event that is done while the batch before is written, see ``Context``.
     ``lane``: whose rows the effect of a record locks, where that is not its key, see ``batching``. It must not raise.
-    Records of one key may then pass each other, unless they have the same lane.
+    Only records of one key keep their order then.
     """
 
     topic: str

@@ -7,12 +7,11 @@ only read then, and begins when the first has ended.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from comeback_kit.ahead import Ahead, Polled
-from comeback_kit.batching import may_overlap
+from comeback_kit.batching import Part, may_overlap
 from comeback_kit.delivery import Batch, read_batch
-from comeback_kit.log.port import Record
 from comeback_kit.settling import Interrupted, Subscription
 
 Settle = Callable[[Subscription, Batch, Callable[[], None]], Awaitable[None]]
@@ -57,12 +56,14 @@ class Turn:
 
     async def _begin(self, place: int, batch: Batch) -> None:
         """Begin with a batch, and return when it is being written and the one before has ended."""
-        subscription, _ = self._work[place]
         writing = asyncio.Event()
         self._look_ahead(place, writing)
-        self._running.append(asyncio.create_task(self._settled(subscription, batch, writing)))
+        present = asyncio.create_task(self._settled(self._work[place].subscription, batch, writing))
+        self._running.append(present)
         await self._all_but(1)
         await writing.wait()
+        if present.done():  # perhaps it failed: nothing else is to begin then
+            await self._all_but(0)
 
     async def _settled(self, subscription: Subscription, batch: Batch, writing: asyncio.Event) -> None:
         try:
@@ -86,22 +87,22 @@ class Turn:
         self._running.clear()
 
     async def _read(self, place: int, first: Batch | None) -> Batch:
-        subscription, records = self._work[place]
         if place and self._reading is not None:
             return await self._reading
-        return first or await read_batch(records, subscription.types, subscription.reader)
+        part = self._work[place]
+        return first or await read_batch(part.records, part.subscription.types, part.subscription.reader)
 
     def _look_ahead(self, place: int, writing: asyncio.Event) -> None:
         """Have what comes next polled and read while this batch is written."""
         if self._ahead is not None and place == 0:
-            self._ahead.poll(None if self._work[0][0].reader is None else writing)
+            self._ahead.poll(None if self._work[0].subscription.reader is None else writing)
         if place + 1 < len(self._work):
-            self._reading = asyncio.create_task(_read_at(writing, *self._work[place + 1]))
+            self._reading = asyncio.create_task(_read_at(writing, self._work[place + 1]))
         elif self._ahead is not None:
             self._ahead.read(writing)
 
 
-async def _read_at(moment: asyncio.Event, subscription: Subscription, records: Sequence[Record]) -> Batch:
+async def _read_at(moment: asyncio.Event, part: Part) -> Batch:
     # Without a reader nothing says when PostgreSQL has the work, and there is little to do: at once.
-    later = None if subscription.reader is None else moment
-    return await read_batch(records, subscription.types, subscription.reader, later)
+    reader = part.subscription.reader
+    return await read_batch(part.records, part.subscription.types, reader, None if reader is None else moment)
