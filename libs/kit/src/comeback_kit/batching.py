@@ -32,8 +32,7 @@ LANES: Final = 5
 def in_batches(records: Iterable[Record], subscriptions: Iterable[Subscription], most: int) -> Work:
     """The records in batches of one subscription each, the subscriptions in this order; ``most`` records a batch.
 
-    Records of one topic keep their order; with lanes, those of one key and most of one lane do, and only where there
-    are more than a batch.
+    Records of one topic keep their order; where there are more than a batch and they have lanes, those of one key do.
     """
     by_topic: dict[str, list[Record]] = {}
     for record in records:
