@@ -40,7 +40,7 @@ def of_one(engine: ShopEngine, seed: int, now: float) -> Together:
     seeds = np.array([seed], dtype=np.int32)
     votes = engine.orders.weight180.data[ring] * shrink
     found = _count(engine, seeds, (ring,), ring, votes, own=False)
-    own = float(engine.weight.data[seed]) * shrink
+    own = float(engine.sums.weight.data[seed]) * shrink
     return replace(found, scores=_soft(engine, found, shrink, 0.4) * (own + SHRINK) ** -0.8)
 
 
@@ -110,7 +110,7 @@ def _count(
 
 def _soft(engine: ShopEngine, found: Together, shrink: float, power: float) -> Floats:
     """The scores over (W + s)^power: a product that everybody buys is no news."""
-    weight = engine.weight.data[found.rows] * shrink + SHRINK
+    weight = engine.sums.weight.data[found.rows] * shrink + SHRINK
     return found.scores * np.exp(-power * np.log(weight))
 
 

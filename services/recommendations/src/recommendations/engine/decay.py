@@ -7,6 +7,10 @@ sums of weights stay right for ever, and every ratio of them needs no time at al
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from recommendations.engine.columns import Floats
+
 DAY = 86_400.0
 # A double holds 2^±1023. With the shortest half-life of 14 days a landmark is good for 19 years either way.
 REBASE_AT = 500.0
@@ -24,6 +28,11 @@ class Clockwork:
             self.landmark = at
         exponent = (at - self.landmark) / (half_life_days * DAY)
         return math.exp2(exponent) if exponent > -REBASE_AT * 2 else 0.0
+
+    def growths(self, at: Floats, half_life_days: float) -> Floats:
+        """The forward weights of many events, of which `growth` was asked before."""
+        exponents = (at - (self.landmark or 0.0)) / (half_life_days * DAY)
+        return np.where(exponents > -REBASE_AT * 2, np.exp2(exponents), 0.0)
 
     def shrink(self, now: float, half_life_days: float) -> float:
         """What a sum of forward weights is multiplied with to be a decayed sum at `now`."""

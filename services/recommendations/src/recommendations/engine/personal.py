@@ -53,7 +53,7 @@ def for_basket(engine: ShopEngine, own: Own, basket: Ints, now: float) -> tuple[
     inside = engine.marks(basket)[products]
     rare = np.zeros(len(products))
     shrink = engine.clock.shrink(now, 180.0)
-    rare[inside] = ((engine.weight.data[products[inside]] * shrink + SHRINK) / SHRINK) ** -0.4
+    rare[inside] = ((engine.sums.weight.data[products[inside]] * shrink + SHRINK) / SHRINK) ** -0.4
     which_order = np.repeat(np.arange(len(own.slots)), own.lengths)
     alike = tally(which_order, rare[which_product], len(own.slots))
     size = own.lengths.astype(np.float64)

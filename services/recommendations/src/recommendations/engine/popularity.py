@@ -6,7 +6,8 @@ import numpy as np
 
 from recommendations.engine.columns import Floats, tally
 from recommendations.engine.orders import GONE, decayed
-from recommendations.engine.shop import SHORTEST, ShopEngine
+from recommendations.engine.shop import ShopEngine
+from recommendations.engine.sums import SHORTEST
 
 
 def trending(engine: ShopEngine, now: float, half_life_days: float = SHORTEST) -> Floats:
@@ -17,7 +18,7 @@ def trending(engine: ShopEngine, now: float, half_life_days: float = SHORTEST) -
     if math.isinf(half_life_days):
         return engine.count.data[: engine.size].astype(np.float64)
     if half_life_days == SHORTEST:
-        result: Floats = engine.recent14.data[: engine.size] * engine.clock.shrink(now, SHORTEST)
+        result: Floats = engine.sums.recent14.data[: engine.size] * engine.clock.shrink(now, SHORTEST)
         return result
     orders = engine.orders
     pool = orders.pool.data[: orders.pool.size]

@@ -8,7 +8,7 @@ from recommendations.engine.catalog import Catalog
 from recommendations.engine.columns import Floats
 from recommendations.engine.evidence import Reason
 from recommendations.engine.replenishing import ProductGaps
-from recommendations.engine.shop import SHORTEST
+from recommendations.engine.sums import SHORTEST
 from recommendations.engine.upsell import DEFAULT_BAND, PriceBand
 
 Kind = Literal["bought_together", "also_bought", "for_you", "buy_again", "trending", "upsell", "replenishment"]

@@ -43,6 +43,15 @@ class Rings:
         """The `count` newest orders of a product, oldest first."""
         return np.frombuffer(self._rings[product][-count:], dtype=np.int32)
 
+    def every(self, product: int, without: int) -> Ints:
+        """All orders of a product, in no certain order, but the one that was just taken out of its ring."""
+        ring = self._rings[product]
+        if len(ring) == int(self.total.data[product]):
+            return self.newest(product, len(ring))
+        found = self._orders.with_product(product)
+        result: Ints = found[found != without]
+        return result
+
     def insert(self, products: AnyInts, slot: int) -> None:
         """Put one order into the rings of its products."""
         at = float(self._orders.at.data[slot])
@@ -87,8 +96,8 @@ class Rings:
         self.newest_at.data[product] = self._orders.at.data[ring[-1]]
 
     def _refill(self, product: int, without: int) -> None:
-        found = self._orders.with_product(product)
-        self._rings[product] = array("i", self._orders.newest(found[found != without], self.size + self._slack))
+        found = self.every(product, without)
+        self._rings[product] = array("i", self._orders.newest(found, self.size + self._slack))
 
     def _key(self) -> Callable[[int], tuple[float, str]]:
         at, texts = self._orders.at.data, self._orders.names.texts

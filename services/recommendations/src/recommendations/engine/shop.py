@@ -11,8 +11,8 @@ from recommendations.engine.decay import Clockwork
 from recommendations.engine.orders import NOBODY, Orders, size_weight
 from recommendations.engine.purchase import Purchase
 from recommendations.engine.rings import RING, SLACK, Rings
+from recommendations.engine.sums import SHORTEST, Sums
 
-SHORTEST = 14.0  # days; the shortest half-life of a running sum
 SEASON_SAMPLE = 4096  # products that stand for all where a read needs a median
 
 
@@ -25,22 +25,12 @@ class ShopEngine:
         self.clock = Clockwork()
         self.orders = Orders()
         self.rings = Rings(self.orders, ring, slack)
+        self.sums = Sums(self.orders, self.rings, self.clock)
         self.customers = Customers(self.orders)
         self.products = Names()
-        self.weight: Column[np.float64] = Column(np.float64)  # 180 days, large baskets count less
-        self.recent14: Column[np.float64] = Column(np.float64)
-        self.recent180: Column[np.float64] = Column(np.float64)
         self.count: Column[np.int32] = Column(np.int32)
         self.scratch: Column[np.int64] = Column(np.int64)
-        self._rows = Rows(
-            self.weight,
-            self.recent14,
-            self.recent180,
-            self.count,
-            self.scratch,
-            *self.rings.columns,
-            *self.customers.columns,
-        )
+        self._rows = Rows(self.count, self.scratch, *self.sums.columns, *self.rings.columns, *self.customers.columns)
         self.order_scratch: Column[np.int64] = Column(np.int64)
         self.newest_at: float | None = None
 
@@ -102,15 +92,15 @@ class ShopEngine:
         """The 14-day popularity of these products, that of the most popular of all = 1; it needs no time, as all decay
         alike.
         """
-        most = self.recent14.data[: self.size].max(initial=0.0) or 1.0
-        result: Floats = self.recent14.data[rows] / most
+        recent = self.sums.recent14.data
+        result: Floats = recent[rows] / (recent[: self.size].max(initial=0.0) or 1.0)
         return result
 
     def seasons(self, rows: AnyInts) -> tuple[Floats, float]:
         """The share of the last two weeks against that of the half-year of these products, and the median of all that
         are sold (of every n-th one in a large shop, as this is part of every read while orders stream in).
         """
-        recent, long = self.recent14.data[: self.size], self.recent180.data[: self.size]
+        recent, long = self.sums.recent14.data[: self.size], self.sums.recent180.data[: self.size]
         most14, most180 = (float(column.max(initial=0.0)) or 1.0 for column in (recent, long))
         some = np.flatnonzero(self.count.data[: self.size : 1 + self.size // SEASON_SAMPLE] > 0)
         some *= 1 + self.size // SEASON_SAMPLE
@@ -152,11 +142,9 @@ class ShopEngine:
         if self.order_scratch.size < len(self.orders.names.texts):
             self.order_scratch.extend(1)
         grow, share = self.clock.growth, size_weight(len(rows))
-        self.orders.weight180.data[slot] = weight = share * grow(purchase.at, 180.0)
+        self.orders.weight180.data[slot] = share * grow(purchase.at, 180.0)
         self.orders.weight365.data[slot] = share * grow(purchase.at, 365.0)
-        self.weight.data[rows] += weight
-        self.recent14.data[rows] += grow(purchase.at, SHORTEST)
-        self.recent180.data[rows] += grow(purchase.at, 180.0)
+        self.sums.insert(rows, slot)
         self.count.data[rows] += 1
         self.rings.insert(rows, slot)
         self.customers.insert(owner, rows, slot)
@@ -164,24 +152,15 @@ class ShopEngine:
             self.newest_at = purchase.at
 
     def _take_out(self, slot: int) -> None:
-        rows, at = self.orders.products(slot).copy(), float(self.orders.at.data[slot])
-        self.weight.data[rows] -= self.orders.weight180.data[slot]
-        self.recent14.data[rows] -= self.clock.growth(at, SHORTEST)
-        self.recent180.data[rows] -= self.clock.growth(at, 180.0)
+        rows = self.orders.products(slot).copy()
         self.count.data[rows] -= 1
-        emptied = rows[self.count.data[rows] == 0]  # leave no rounding dust where nothing is left
-        for column in (self.weight, self.recent14, self.recent180):
-            column.data[emptied] = 0.0
-            column.data[rows] = np.maximum(column.data[rows], 0.0)
         self.rings.remove(rows, slot)
+        self.sums.remove(rows, slot)
         self.customers.remove(int(self.orders.owner.data[slot]), rows, slot)
         self.orders.drop(slot)
 
     def _rebase(self, landmark: float) -> None:
         """Move the landmark forward, once in 19 years of order time."""
-        back = {days: self.clock.shrink(landmark, days) for days in (SHORTEST, 180.0, 365.0)}
-        self.weight.data *= back[180.0]
-        self.recent14.data *= back[SHORTEST]
-        self.recent180.data *= back[180.0]
-        self.orders.scale(back[180.0], back[365.0])
+        self.sums.rebase(landmark)
+        self.orders.scale(self.clock.shrink(landmark, 180.0), self.clock.shrink(landmark, 365.0))
         self.clock.landmark = landmark
