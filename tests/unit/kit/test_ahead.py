@@ -36,7 +36,7 @@ class Source:
         self.polls += 1
         if self.fails:
             raise ConnectionError
-        return Polled([Part(THINGS, [Record("t", 0, self.polls, b"", b"", None)])], 1, 7)
+        return Polled([Part(THINGS, [Record("t", 0, self.polls, b"", b"", None)])], 7)
 
     async def read(self, polled: Polled) -> Batch:
         records = polled.work[0].records

@@ -47,7 +47,7 @@ class Settling:
             raise
 
 
-def work(subscription: Subscription, count: int) -> Work:
+def batches(subscription: Subscription, count: int) -> Work:
     """Batches of one record, each in a lane of its own where there are lanes."""
     return [
         Part(subscription, [Record("orders", 0, number, b"k", b"")], None if subscription.lane is None else number)
@@ -55,8 +55,10 @@ def work(subscription: Subscription, count: int) -> Work:
     ]
 
 
-def turn_of(settling: Settling, subscription: Subscription, count: int, interrupt: asyncio.Event | None = None) -> Turn:
-    return Turn(Polled(work(subscription, count), count, 1), settling.settle, interrupt or asyncio.Event(), None)
+def started(work: Work, interrupt: asyncio.Event | None = None) -> tuple[Settling, Turn, asyncio.Task[None]]:
+    settling = Settling(len(work))
+    turn = Turn(Polled(work, 1), settling.settle, interrupt or asyncio.Event(), None)
+    return settling, turn, asyncio.create_task(turn.run(None))
 
 
 async def a_while() -> None:
@@ -65,9 +67,7 @@ async def a_while() -> None:
 
 
 async def test_a_batch_of_another_lane_begins_while_the_one_before_is_written_and_no_third() -> None:
-    settling = Settling(3)
-    turn = turn_of(settling, BY_BUYER, 3)
-    running = asyncio.create_task(turn.run(None))
+    settling, turn, running = started(batches(BY_BUYER, 3))
     await a_while()
     assert settling.begun == [0], "it still settles"
     settling.writes[0].set()
@@ -87,9 +87,7 @@ async def test_a_batch_of_another_lane_begins_while_the_one_before_is_written_an
 
 
 async def test_without_lanes_a_batch_begins_when_the_one_before_has_ended() -> None:
-    settling = Settling(2)
-    turn = turn_of(settling, IN_ORDER, 2)
-    running = asyncio.create_task(turn.run(None))
+    settling, turn, running = started(batches(IN_ORDER, 2))
     settling.writes[0].set()
     await a_while()
     assert settling.begun == [0]
@@ -103,9 +101,7 @@ async def test_without_lanes_a_batch_begins_when_the_one_before_has_ended() -> N
 
 
 async def test_one_lane_is_settled_one_batch_after_the_other() -> None:
-    settling = Settling(2)
-    polled = Polled([part._replace(lane=3) for part in work(BY_BUYER, 2)], 2, 1)
-    running = asyncio.create_task(Turn(polled, settling.settle, asyncio.Event(), None).run(None))
+    settling, _, running = started([part._replace(lane=3) for part in batches(BY_BUYER, 2)])
     settling.writes[0].set()
     await a_while()
     assert settling.begun == [0]
@@ -114,9 +110,7 @@ async def test_one_lane_is_settled_one_batch_after_the_other() -> None:
 
 
 async def test_what_was_settled_after_a_batch_that_failed_is_not_counted_and_has_ended() -> None:
-    settling = Settling(2)
-    turn = turn_of(settling, BY_BUYER, 2)
-    running = asyncio.create_task(turn.run(None))
+    settling, turn, running = started(batches(BY_BUYER, 2))
     settling.writes[0].set()
     await a_while()
     settling.ends[0].set_exception(Interrupted())
@@ -130,9 +124,7 @@ async def test_what_was_settled_after_a_batch_that_failed_is_not_counted_and_has
 
 
 async def test_what_was_settled_before_a_batch_that_failed_is_counted() -> None:
-    settling = Settling(2)
-    turn = turn_of(settling, BY_BUYER, 2)
-    running = asyncio.create_task(turn.run(None))
+    settling, turn, running = started(batches(BY_BUYER, 2))
     settling.writes[0].set()
     await a_while()
     settling.ends[1].set_exception(RuntimeError("no"))
@@ -144,19 +136,17 @@ async def test_what_was_settled_before_a_batch_that_failed_is_counted() -> None:
 
 
 async def test_after_a_failure_before_it_wrote_no_other_batch_begins() -> None:
-    settling = Settling(2)
-    turn = turn_of(settling, BY_BUYER, 2)
+    settling, turn, running = started(batches(BY_BUYER, 2))
     settling.ends[0].set_exception(RuntimeError("no"))
     settling.writes[0].set()
     with pytest.raises(RuntimeError):
-        await turn.run(None)
+        await running
     assert (settling.begun, turn.done) == ([0], 0)
 
 
 async def test_an_interruption_lets_what_is_under_way_end_and_begins_no_other() -> None:
-    settling, interrupt = Settling(3), asyncio.Event()
-    turn = turn_of(settling, BY_BUYER, 3, interrupt)
-    running = asyncio.create_task(turn.run(None))
+    interrupt = asyncio.Event()
+    settling, turn, running = started(batches(BY_BUYER, 3), interrupt)
     interrupt.set()
     settling.writes[0].set()
     await a_while()
@@ -168,9 +158,7 @@ async def test_an_interruption_lets_what_is_under_way_end_and_begins_no_other() 
 
 
 async def test_a_cancellation_gives_up_both_that_are_under_way() -> None:
-    settling = Settling(2)
-    turn = turn_of(settling, BY_BUYER, 2)
-    running = asyncio.create_task(turn.run(None))
+    settling, turn, running = started(batches(BY_BUYER, 2))
     settling.writes[0].set()
     await a_while()
     assert settling.begun == [0, 1]

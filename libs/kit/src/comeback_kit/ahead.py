@@ -13,11 +13,15 @@ from comeback_kit.delivery import Batch
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Polled:
-    """``count`` records in batches, and the generation of the assignment that they are of."""
+    """Records in batches, and the generation of the assignment that they are of."""
 
     work: Work
-    count: int
     generation: int
+
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        return sum(len(part.records) for part in self.work)
 
 
 class Ahead:

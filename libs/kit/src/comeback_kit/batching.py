@@ -6,10 +6,12 @@ side. A subscription that names those rows (``lane``) is dealt out by them, and 
 same order: whoever meets another in a lane waits for it once, and is a lane behind it from then on.
 """
 
+import asyncio
 import zlib
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeAlias
 
+from comeback_kit.delivery import Batch, read_batch
 from comeback_kit.log.port import Record, TopicPartition
 from comeback_kit.settling import Subscription
 
@@ -20,6 +22,10 @@ class Part(NamedTuple):
     subscription: Subscription
     records: list[Record]
     lane: int | None = None
+
+    async def read(self, moment: asyncio.Event | None = None) -> Batch:
+        """Decode the records and read ahead, from that moment on if one is given."""
+        return await read_batch(self.records, self.subscription.types, self.subscription.reader, moment)
 
 
 Work: TypeAlias = list[Part]

@@ -16,7 +16,7 @@ from prometheus_client import Counter, Gauge
 
 from comeback_kit.ahead import Ahead, Polled
 from comeback_kit.batching import in_batches, positions
-from comeback_kit.delivery import Batch, read_batch
+from comeback_kit.delivery import Batch
 from comeback_kit.log.port import CommitFailed, LogConsumer, LogUnavailable, TopicPartition, group_lag
 from comeback_kit.runtime import Runtime
 from comeback_kit.settling import BatchHandler, Context, Interrupted, Settler, Subscription
@@ -120,11 +120,10 @@ class Consumer:
 
     async def _poll(self) -> Polled:
         records = await self._log.poll(self._batch * _BATCHES_A_POLL, POLL_SECONDS)
-        return Polled(in_batches(records, self._subscriptions, self._batch), len(records), self._log.generation)
+        return Polled(in_batches(records, self._subscriptions, self._batch), self._log.generation)
 
     async def _read_first(self, polled: Polled) -> Batch:
-        part = polled.work[0]
-        return await read_batch(part.records, part.subscription.types, part.subscription.reader)
+        return await polled.work[0].read()
 
     async def _turn(self) -> None:
         polled = await self._ahead.polled()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from comeback_kit.ahead import Ahead, Polled
 from comeback_kit.batching import Part, may_overlap
-from comeback_kit.delivery import Batch, read_batch
+from comeback_kit.delivery import Batch
 from comeback_kit.settling import Interrupted, Subscription
 
 Settle = Callable[[Subscription, Batch, Callable[[], None]], Awaitable[None]]
@@ -89,20 +89,19 @@ class Turn:
     async def _read(self, place: int, first: Batch | None) -> Batch:
         if place and self._reading is not None:
             return await self._reading
-        part = self._work[place]
-        return first or await read_batch(part.records, part.subscription.types, part.subscription.reader)
+        return first or await self._work[place].read()
 
     def _look_ahead(self, place: int, writing: asyncio.Event) -> None:
         """Have what comes next polled and read while this batch is written."""
         if self._ahead is not None and place == 0:
-            self._ahead.poll(None if self._work[0].subscription.reader is None else writing)
+            self._ahead.poll(_moment(self._work[0], writing))
         if place + 1 < len(self._work):
-            self._reading = asyncio.create_task(_read_at(writing, self._work[place + 1]))
+            following = self._work[place + 1]
+            self._reading = asyncio.create_task(following.read(_moment(following, writing)))
         elif self._ahead is not None:
             self._ahead.read(writing)
 
 
-async def _read_at(moment: asyncio.Event, part: Part) -> Batch:
+def _moment(part: Part, writing: asyncio.Event) -> asyncio.Event | None:
     # Without a reader nothing says when PostgreSQL has the work, and there is little to do: at once.
-    reader = part.subscription.reader
-    return await read_batch(part.records, part.subscription.types, reader, None if reader is None else moment)
+    return None if part.subscription.reader is None else writing
