@@ -97,9 +97,11 @@ class Turn:
             self._ahead.poll(_moment(self._work[0], writing))
         if place + 1 < len(self._work):
             following = self._work[place + 1]
-            self._reading = asyncio.create_task(following.read(_moment(following, writing)))
+            self._reading = asyncio.create_task(following.read(None))
         elif self._ahead is not None:
-            self._ahead.read(writing)
+            now = asyncio.Event()
+            now.set()
+            self._ahead.read(now)
 
 
 def _moment(part: Part, writing: asyncio.Event) -> asyncio.Event | None:
