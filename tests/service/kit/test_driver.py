@@ -96,9 +96,23 @@ async def test_the_two_instants_of_an_hour_that_comes_twice_stay_two(database: D
     first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
     second = first.replace(fold=1)
     assert first == second, "to Python, which is why they are not remembered"
+    in_utc = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)]
     async with database.work() as tx:
-        found = await tx.fetchval("select $1::timestamptz[]", [first, second, first])
-    assert found == [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1, 0)]
+        found = await tx.fetchval("select $1::timestamptz[]", [*in_utc, first, second, first])
+    assert found == [in_utc[place] for place in (0, 1, 0, 1, 0)]
+
+
+async def test_a_local_instant_is_found_by_what_it_is_in_utc(database: Database) -> None:
+    local = datetime(2026, 7, 1, 14, tzinfo=ZoneInfo("Europe/Berlin"))
+    noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    async with database.work() as tx:
+        assert await tx.fetchval("select $1::timestamptz[]", [local, noon, local]) == [noon] * 3
+
+
+async def test_more_instants_than_are_remembered_are_still_right(database: Database) -> None:
+    many = [_AT + timedelta(seconds=place) for place in range(20_000)]
+    async with database.work() as tx:
+        assert await tx.fetchval("select $1::timestamptz[]", many + many[:10]) == many + many[:10]
 
 
 async def test_infinite_timestamps_are_the_ends_of_the_calendar(database: Database) -> None:

@@ -33,6 +33,7 @@ def shorten() -> None:
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _INFINITE: Final = {(2**63 - 1,): datetime.max.replace(tzinfo=UTC), (-(2**63),): datetime.min.replace(tzinfo=UTC)}
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MOST: Final = 16_384
 
 
 async def remember_instants(connection: Any) -> None:
@@ -40,18 +41,26 @@ async def remember_instants(connection: Any) -> None:
     await connection.set_type_codec("timestamptz", schema="pg_catalog", encoder=_sent, decoder=_instant, format="tuple")
 
 
-def _sent(at: datetime) -> tuple[int]:
-    """Microseconds since 2000 began in UTC. Raises ``TypeError`` without a zone: whose noon it is nobody could say."""
-    # Where clocks are put back, the two instants of one local time are equal to Python: nothing local is remembered.
-    return _remembered(at) if at.tzinfo is UTC else _microseconds(at)
+class _Sent(dict[datetime, tuple[int]]):
+    """Microseconds since 2000 began in UTC. Raises ``TypeError`` without a zone: whose noon it is nobody could say.
+
+    Where clocks are put back, the two instants of one local time are equal to Python: nothing local is remembered. Nor
+    does a local time find what is: where it is one of two, it equals no instant in UTC.
+    """
+
+    __slots__ = ()
+
+    def __missing__(self, at: datetime) -> tuple[int]:
+        utc = at.astimezone(UTC) if at.tzinfo is not None else at  # the difference tells of a zone that is missing
+        found = ((utc - _EPOCH) // _MICROSECOND,)
+        if at.tzinfo is UTC:
+            if len(self) >= _MOST:
+                self.clear()
+            self[at] = found
+        return found
 
 
-def _microseconds(at: datetime) -> tuple[int]:
-    utc = at.astimezone(UTC) if at.tzinfo is not None else at  # the difference tells of a zone that is missing
-    return ((utc - _EPOCH) // _MICROSECOND,)
-
-
-_remembered: Final = lru_cache(maxsize=16_384)(_microseconds)
+_sent: Final = _Sent().__getitem__  # without a call into Python
 
 
 @lru_cache(maxsize=16_384)
