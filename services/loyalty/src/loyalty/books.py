@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 
@@ -18,10 +18,23 @@ Key = tuple[str, str]
 _values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*LOT_COLUMNS)
 
 
-class LotRow:
-    """One lot as in the table ``lots``; ``changed`` says that it is to be written, ``is_new`` that it never was."""
+class First(NamedTuple):
+    """The one line of an order's first transaction, as long as it is not written: what the order earned."""
 
-    __slots__ = (*LOT_COLUMNS, "changed", "is_new")
+    seq: int
+    points: int
+    active: bool
+    expires_at: datetime | None
+    rule_ids: tuple[str, ...]
+
+
+class LotRow:
+    """One lot as in the table ``lots``; ``changed`` says that it is to be written, ``is_new`` that it never was.
+
+    ``first`` is the line that filled it, where that is to be written with it.
+    """
+
+    __slots__ = (*LOT_COLUMNS, "changed", "first", "is_new")
 
     lot_id: str
     order_id: str | None
@@ -42,6 +55,7 @@ class LotRow:
     expires_at: datetime | None
     changed: bool
     is_new: bool
+    first: First | None
 
     @classmethod
     def new(
@@ -64,6 +78,7 @@ class LotRow:
         lot.scored, lot.spend, lot.orders, lot.warned = scored, 0, 0, None
         lot.earned_at, lot.available_at, lot.expires_at = earned_at, available_at, expires_at
         lot.changed = lot.is_new = True
+        lot.first = None
         return lot
 
     @classmethod
@@ -90,6 +105,7 @@ class LotRow:
             lot.expires_at,
         ) = row[-len(LOT_COLUMNS) :]
         lot.changed = lot.is_new = False
+        lot.first = None
         return lot
 
     @property

@@ -68,7 +68,6 @@ async def settle(tx: Connection, changed: Sequence[OrderRow], shops: dict[str, S
             await writing.done()
             await vouchers.apply(tx, ledger, shops, notices)
         rows = orders.rows_of([order for order in changed if order.key not in written])
-        notices.encode()
         context.writing()
     finally:
         await writing.done()
@@ -92,7 +91,7 @@ async def _settle_all(tx: Connection, tasks: Sequence[Task], settling: Settling,
                 await asyncio.sleep(0)  # the next statement of what is being written leaves
         if first + STEP < len(tasks):
             done = [task.order for task in step]
-            posts = posting.take(settling.ledger), orders.rows_of(done), settling.notices.take()
+            posts = posting.take(settling.ledger, together=True), orders.rows_of(done), settling.notices.take()
             writing.add(partial(_write, tx, *posts, settling.ledger.now))
             written.update(order.key for order in done)
     return written

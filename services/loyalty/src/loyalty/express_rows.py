@@ -227,7 +227,7 @@ def _posted(seen: Seen, ledger: Ledger) -> tuple[tuple[Any, ...], list[Any]] | N
 
     None where more changed than one transaction of as many lots as lines changes, or too many of them.
     """
-    (member,), lots, lines, made = posting.take(ledger)
+    (member,), lots, lines, made, _ = posting.take(ledger)
     if made or len(lots) != len(lines) or not 0 < len(lots) <= _MOST or _stay(member) != _stay(seen.row):
         return None
     _, _, seq, _, kind, debit, credit, _, _, order_id, redemption_id, *_ = lines[0]

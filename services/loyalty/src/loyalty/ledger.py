@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from loyalty.accounts import Account, Kind
-from loyalty.books import Book, LotRow
+from loyalty.books import Book, First, LotRow
+from loyalty.lines import line_row
 from loyalty.lots import Take, allocate
-from loyalty.memo import SEPARATOR, Grant, Memo
+from loyalty.memo import Grant, Memo
 from loyalty.settlement import Settlement
 
 
@@ -60,6 +61,22 @@ class Ledger:
             book.due_by(lot.available_at)
         if lot.remaining:
             book.due_by(lot.expires_at)
+        return seq
+
+    def earn_first(self, book: Book, lot: LotRow, points: int, rule_ids: tuple[str, ...]) -> int:
+        """``earn`` for the new lot of an order, of a member without a deficit: its line is written with the lot.
+
+        The caller sees to it that the lot's end is watched.
+        """
+        seq = _next(book)
+        lot.first = First(seq, points, lot.active, lot.expires_at, rule_ids)
+        lot.earned = lot.remaining = points
+        if lot.active:
+            book.balance += points
+            book.lifetime_earned += points
+        else:
+            book.pending += points
+            book.due_by(lot.available_at)
         return seq
 
     def settle(self, book: Book, lot: LotRow, found: Settlement, memo: Memo) -> int:
@@ -219,26 +236,7 @@ class Ledger:
         lot: LotRow | None,
         memo: Memo,
     ) -> int:
-        self.lines.append(
-            (
-                book.shop_id,
-                book.customer_id,
-                seq,
-                line,
-                kind,
-                debit,
-                credit,
-                points,
-                None if lot is None else lot.lot_id,
-                memo.order_id,
-                memo.redemption_id,
-                memo.reason,
-                memo.actor,
-                SEPARATOR.join(memo.rule_ids) if memo.rule_ids else None,
-                memo.expires_at,
-                self.now,
-            )
-        )
+        self.lines.append(line_row(book, seq, line, kind, debit, credit, points, lot, memo, self.now))
         return line + 1
 
 

@@ -115,6 +115,9 @@ class Settling:
 
     def _post(self, task: Task, book: Book, lot: LotRow, evaluation: Evaluation, reason: str) -> None:
         order, ledger = task.order, self.ledger
+        if lot.is_new and not lot.earned and book.balance >= 0:
+            self._post_first(task, book, lot, evaluation)
+            return
         before = lot.settled
         found = _difference(lot, evaluation.points, task.program)
         if found.restored or (found.shortfall < 0 and not found.clawed):
@@ -139,6 +142,16 @@ class Settling:
                 )
         self._count(task, book, lot, evaluation, lot.settled - before)
         order.settled = lot.settled
+
+    def _post_first(self, task: Task, book: Book, lot: LotRow, evaluation: Evaluation) -> None:
+        """What nearly every order comes to: a new lot, and nothing else to look at."""
+        points = evaluation.points
+        if points:
+            seq = self.ledger.earn_first(book, lot, points, evaluation.rule_ids)
+            lot_care.watch(task.program, book, lot)
+            self._tell_earned(task.order, book, lot, points, seq)
+        self._count(task, book, lot, evaluation, points)
+        task.order.settled = points
 
     def _tell_earned(self, order: OrderRow, book: Book, lot: LotRow, points: int, seq: int) -> None:
         more: dict[str, Any] = {}
