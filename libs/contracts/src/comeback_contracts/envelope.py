@@ -12,6 +12,7 @@ from comeback_contracts.text import has_escaped_nul
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 SPEC_VERSION: Final = "1.0"
+DATA_TYPE: Final = "application/json"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,7 +30,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     data: msgspec.Raw
     # Plain defaults are left out of the document, the values of a factory are not.
     specversion: str = msgspec.field(default_factory=lambda: SPEC_VERSION)
-    datacontenttype: str = msgspec.field(default_factory=lambda: "application/json")
+    datacontenttype: str = msgspec.field(default_factory=lambda: DATA_TYPE)
     keyid: str | None = None
     traceparent: str | None = None
 
@@ -114,7 +115,7 @@ def make_event(
         shopid=shop_id,
         data=_raw(data),
         specversion=SPEC_VERSION,
-        datacontenttype="application/json",
+        datacontenttype=DATA_TYPE,
         keyid=key_id,
         traceparent=traceparent,
     )

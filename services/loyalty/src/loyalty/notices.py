@@ -6,7 +6,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
-from comeback_contracts.envelope import Draft, Origin, encode
+from comeback_contracts.envelope import DATA_TYPE, SPEC_VERSION, Draft, Origin, encode
 from comeback_contracts.instants import format_instant
 from comeback_contracts.topics import LOYALTY
 from comeback_kit import outbox
@@ -32,7 +32,6 @@ class Notices:
 
     def __init__(self, now: datetime) -> None:
         self._time = format_instant(now)
-        self._told: list[tuple[str, str, str, Mapping[str, Any], str, Origin | None]] = []
         self._events: list[OutgoingEvent] = []
 
     def points(
@@ -74,30 +73,7 @@ class Notices:
         origin: Origin | None = None,
     ) -> None:
         """An event about a member. ``what`` names the happening once; ``origin`` is the event that it follows from."""
-        self._told.append((kind, shop_id, customer_id, data, what, origin))
-
-    def encode(self) -> None:
-        """Make the events of what was told; ``send`` does it too, this only chooses the moment."""
-        self._events += [self._event(*each) for each in self._told]
-        self._told.clear()
-
-    def take(self) -> list[OutgoingEvent]:
-        """The events of what was told, for the caller to put into the outbox."""
-        self.encode()
-        events, self._events = self._events, []
-        return events
-
-    async def send(self, tx: Connection) -> None:
-        """Put them into the outbox of this transaction."""
-        self.encode()
-        if self._events:
-            await outbox.add(tx, self._events)
-            self._events = []
-
-    def _event(
-        self, kind: str, shop_id: str, customer_id: str, data: Mapping[str, Any], what: str, origin: Origin | None
-    ) -> OutgoingEvent:
-        traceparent = None if origin is None else origin.traceparent
+        trace = None if origin is None else origin.traceparent
         event = Draft(
             id=f"{kind}:{what}" if origin is None else f"{origin.id}:{kind}:{what}",
             source=SOURCE,
@@ -106,7 +82,19 @@ class Notices:
             shopid=shop_id,
             subject=customer_id,
             data=data,
-            traceparent=traceparent,
+            specversion=SPEC_VERSION,
+            datacontenttype=DATA_TYPE,
+            traceparent=trace,
         )
-        headers = None if traceparent is None else {"traceparent": traceparent}
-        return OutgoingEvent(LOYALTY, f"{shop_id}:{customer_id}", encode(event), headers)
+        headers = None if trace is None else {"traceparent": trace}
+        self._events.append(OutgoingEvent(LOYALTY, f"{shop_id}:{customer_id}", encode(event), headers))
+
+    def take(self) -> list[OutgoingEvent]:
+        """The events so far, for the caller to put into the outbox."""
+        events, self._events = self._events, []
+        return events
+
+    async def send(self, tx: Connection) -> None:
+        """Put them into the outbox of this transaction."""
+        if self._events:
+            await outbox.add(tx, self.take())
