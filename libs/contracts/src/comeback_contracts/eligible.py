@@ -125,8 +125,9 @@ def _is_something_left(order: OrderView) -> bool:
 def _worths(lines: Sequence[LineView], includes: Includes, *, tax_included: bool) -> list[int]:
     """What each line is worth before order discounts and refunds."""
     if tax_included and not includes.tax:
-        net = [line.total - line.tax if line.tax else line.total for line in lines]
-        worth = [max(0, amount) for amount in net]
+        worth = [line.total - line.tax if line.tax else line.total for line in lines]
+        if worth and min(worth) < 0:
+            worth = [max(0, amount) for amount in worth]
     elif includes.tax and not tax_included:
         worth = [line.total + (line.tax or 0) for line in lines]
     else:

@@ -47,11 +47,10 @@ class Task:
         return self.counts
 
     @property
-    def members(self) -> Iterator[Key]:
+    def members(self) -> list[Key]:
         """The ids that are to be locked."""
-        for customer_id in {self.order.buyer, self.order.customer_id}:
-            if customer_id is not None:
-                yield self.order.shop_id, customer_id
+        order = self.order
+        return [(order.shop_id, one) for one in (order.buyer, order.customer_id) if one is not None]
 
     def join(self, books: Mapping[Key, Book]) -> None:
         """Find the locked members; an id that was merged finds whom it was merged into."""

@@ -99,11 +99,12 @@ def count(shop: Shop, book: Book, lot: LotRow, now: datetime, *, points: int, sp
     """Add changes of a lot to what the present window counts."""
     program = shop.current
     tiers = program.tiers
-    if tiers.levels and counts_in(tiers, lot.earned_at, now, program.zone):
-        change = _change(tiers.basis, points if lot.active else 0, spend, orders)
-        if change:
-            book.score += change
-            book.scored = True
+    if not tiers.levels:
+        return
+    change = _change(tiers.basis, points if lot.active else 0, spend, orders)
+    if change and counts_in(tiers, lot.earned_at, now, program.zone):
+        book.score += change
+        book.scored = True
 
 
 def _change(basis: str, points: int, spend: int, orders: int) -> int:

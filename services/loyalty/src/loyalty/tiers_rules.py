@@ -51,12 +51,18 @@ def window_of(tiers: Tiers, at: datetime, zone: ZoneInfo) -> tuple[datetime | No
 
     None is open. The basis ``balance`` has no window: it is what the member has at ``at``.
     """
-    if tiers.window == "ever":
+    return _window_of(tiers.window, at, zone)
+
+
+@lru_cache(maxsize=4096)
+def _window_of(window: str, at: datetime, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+    """Remembered, as what follows: a batch looks at all of its members at one instant."""
+    if window == "ever":
         return None, None
-    if tiers.window == "calendar_year":
+    if window == "calendar_year":
         first = local_date(at, zone).replace(month=1, day=1)
         return midnight(first, zone), midnight(first.replace(year=first.year + 1), zone)
-    if tiers.window == "month":
+    if window == "month":
         first = local_date(at, zone).replace(day=1)
         return midnight(first, zone), midnight(add_months(first, 1), zone)
     return _months_later(at, -12, zone), at
@@ -95,7 +101,6 @@ def until_for(tiers: Tiers, at: datetime, zone: ZoneInfo) -> datetime | None:
 
 @lru_cache(maxsize=4096)
 def _until_for(window: str, windows: int, extra_days: int, at: datetime, zone: ZoneInfo) -> datetime | None:
-    """Remembered, as what follows: a batch looks at all of its members at one instant."""
     day = local_date(at, zone)
     if window == "ever":
         return None

@@ -83,6 +83,7 @@ class CompiledProgram:
         self.round: Round = ROUNDINGS[document.rounding]
         compiled = [CompiledRule(rule, zone) for rule in document.rules]
         self.rules = tuple(rule for rule in compiled if rule.kind not in ORDERLESS)
+        self.rule_ids = tuple(rule.id for rule in self.rules)
         self.orderless = tuple(rule for rule in compiled if rule.kind in ORDERLESS)
         self.base_rules = tuple((place, rule) for place, rule in enumerate(self.rules) if not rule.is_multiplier)
         self.multipliers = _multipliers(self.rules, best_first=self.best_only)

@@ -56,7 +56,14 @@ def compile_filter(when: When) -> LineFilter | None:
 
 
 def _of_categories(categories: frozenset[str]) -> LineFilter:
-    """Most rules that are about lines are about categories: no call for each line."""
+    """Most rules that are about lines are about categories, and about one: no call for each line."""
+    if len(categories) == 1:
+        (only,) = categories
+        return lambda goods: [
+            place
+            for place, (line, amount) in enumerate(zip(goods.lines, goods.amounts, strict=True))
+            if amount > 0 and line.category_ids and only in line.category_ids
+        ]
     return lambda goods: [
         place
         for place, (line, amount) in enumerate(zip(goods.lines, goods.amounts, strict=True))

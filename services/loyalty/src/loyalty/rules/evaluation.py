@@ -1,5 +1,7 @@
 """The target of an order: what the rules give on what is left of it. The hot path of settlement and of previews."""
 
+from itertools import compress
+
 import msgspec
 
 from comeback_contracts.order_view import Order, OrderView, view_of
@@ -60,7 +62,7 @@ def evaluate(
     amount = weighing.basket.left.amount * rate[0] // rate[1]
     if weighing.points == 0:
         return Evaluation(amount=amount)
-    rule_ids = tuple([rule.id for rule, points in zip(program.rules, found.points, strict=True) if points])
+    rule_ids = tuple(compress(program.rule_ids, found.points))
     usage = _usage(program, weighing, kept) if program.needs_usage else {}
     return Evaluation(weighing.points, rule_ids, usage, None, amount)
 
@@ -105,13 +107,14 @@ def _share(points: int, left: int, full: int) -> int:
 
 
 def _usage(program: CompiledProgram, weighing: Weighing, kept: Kept) -> dict[str, Used]:
-    left, full = weighing.basket.left.amount, weighing.basket.full.amount
     usage = {}
     for place, rule_id in program.counted_places:
         points = weighing.assessment.points[place]
         allowance = kept.limits.get(rule_id) if points else None
         if allowance is not None:
-            usage[allowance.key] = (1, _share(points, left, full) if program.proportional else points)
+            if program.proportional:
+                points = _share(points, weighing.basket.left.amount, weighing.basket.full.amount)
+            usage[allowance.key] = (1, points)
     for allowance in kept.caps.values():
         usage[allowance.key] = (0, weighing.points)
     return usage

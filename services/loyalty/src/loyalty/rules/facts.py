@@ -1,7 +1,8 @@
 """What depends on the member: fixed the first time an order counts, kept with it, used by every later settlement."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -63,9 +64,12 @@ NOTHING_KEPT: Final = Kept()
 
 def usage_keys(program: CompiledProgram, at: datetime) -> tuple[str, ...]:
     """The counters of a member that ``fix`` looks at for an order earned at that instant."""
-    if not program.needs_usage:
-        return ()
-    day = local_date(at, program.zone)
+    return _usage_keys(program, local_date(at, program.zone)) if program.needs_usage else ()
+
+
+@lru_cache(maxsize=1024)
+def _usage_keys(program: CompiledProgram, day: date) -> tuple[str, ...]:
+    """Remembered: a batch has many orders of few days."""
     return (
         *(rule_key(rule.id, rule.counted_in, day) for rule in program.counted if rule.counted_in),
         *(cap_key(cap.period, day) for cap in program.period_caps),
