@@ -48,7 +48,9 @@ async def _measure(server: Postgres, broker: KafkaBroker, *, quick: bool) -> lis
 
         async def drained(name: str, program: dict[str, Any] | None, processes: int = 1) -> Drained:
             url = await loyalty_database(server, program)
-            return await drain.over_kafka(server, broker.url_for(name), path, url, count, processes=processes)
+            found = await drain.over_kafka(server, broker.url_for(name), path, url, count, processes=processes)
+            await server.drop(url)
+            return found
 
         peer = await server.tpcb(seconds)
         for turn in range(turns):

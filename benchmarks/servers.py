@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import psutil
@@ -54,9 +55,13 @@ class Postgres:
         await self.run(f'create database "{name}"')
         return with_database(self.url, name)
 
-    async def run(self, statement: str) -> None:
-        """One statement as the superuser."""
-        connection = await asyncpg.connect(self.url)
+    async def drop(self, url: str) -> None:
+        """Remove a database that was measured, so that nothing cleans it up while others are."""
+        await self.run(f'drop database "{urlsplit(url).path[1:]}" with (force)')
+
+    async def run(self, statement: str, url: str | None = None) -> None:
+        """One statement as the superuser, in the server's own database or another."""
+        connection = await asyncpg.connect(url or self.url)
         try:
             await connection.execute(statement)
         finally:
@@ -73,6 +78,7 @@ class Postgres:
         text = await asyncio.to_thread(self._pgbench, "-n", "-c", "8", "-j", "2", "-T", str(seconds), url)
         found = re.search(r"^tps = ([0-9.]+)", text, re.MULTILINE)
         assert found, text
+        await self.run("vacuum analyze", url)  # else autovacuum does it while others are measured
         return float(found[1])
 
     def cpu(self) -> float:
