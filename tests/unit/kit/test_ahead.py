@@ -52,7 +52,7 @@ async def a_while() -> None:
 async def test_nothing_happens_before_its_moment() -> None:
     source, moment = Source(), asyncio.Event()
     source.ahead.poll(moment)
-    source.ahead.read(moment)
+    source.ahead.read()
     await a_while()
     assert (source.polls, source.reads) == (0, [])
     moment.set()
@@ -66,7 +66,7 @@ async def test_nothing_happens_before_its_moment() -> None:
 async def test_without_a_poll_ahead_it_is_done_now_and_nothing_was_read() -> None:
     source, moment = Source(), asyncio.Event()
     moment.set()
-    source.ahead.read(moment)
+    source.ahead.read()
     polled = await source.ahead.polled()
     assert await source.ahead.batch_of(polled) is None
     assert (source.polls, source.reads) == (1, [])
@@ -76,7 +76,7 @@ async def test_a_batch_of_other_records_is_not_given_out() -> None:
     source, moment = Source(), asyncio.Event()
     moment.set()
     source.ahead.poll()
-    source.ahead.read(moment)
+    source.ahead.read()
     await a_while()
     await source.ahead.polled()
     others = await source.ahead.polled()
@@ -86,7 +86,7 @@ async def test_a_batch_of_other_records_is_not_given_out() -> None:
 async def test_what_is_given_up_is_neither_polled_nor_read() -> None:
     source, moment = Source(), asyncio.Event()
     source.ahead.poll(moment)
-    source.ahead.read(moment)
+    source.ahead.read()
     await a_while()
     await source.ahead.leave()
     moment.set()
@@ -101,7 +101,7 @@ async def test_a_poll_that_fails_fails_for_whoever_asks_and_the_next_one_is_anot
     moment.set()
     source.fails = True
     source.ahead.poll()
-    source.ahead.read(moment)
+    source.ahead.read()
     with pytest.raises(ConnectionError):
         await source.ahead.polled()
     source.fails = False

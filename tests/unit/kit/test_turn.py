@@ -1,7 +1,7 @@
 """Two batches at a time where their lanes differ, one where not; what is under way ends, and is counted in order."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -10,7 +10,7 @@ from comeback_kit.batching import Part, Work
 from comeback_kit.db import Connection
 from comeback_kit.delivery import Batch
 from comeback_kit.events import Event
-from comeback_kit.log.port import Record
+from comeback_kit.log.port import Record, TopicPartition
 from comeback_kit.settling import Context, Interrupted, Subscription
 from comeback_kit.turn import Turn
 
@@ -57,8 +57,12 @@ def batches(subscription: Subscription, count: int) -> Work:
 
 def started(work: Work, interrupt: asyncio.Event | None = None) -> tuple[Settling, Turn, asyncio.Task[None]]:
     settling = Settling(len(work))
-    turn = Turn(Polled(work, 1), settling.settle, interrupt or asyncio.Event(), None)
+    turn = Turn(Polled(work, 1), settling.settle, interrupt or asyncio.Event(), None, no_commit)
     return settling, turn, asyncio.create_task(turn.run(None))
+
+
+async def no_commit(_: Mapping[TopicPartition, int]) -> None:
+    raise AssertionError("the turn has one poll: whoever runs it commits")
 
 
 async def a_while() -> None:

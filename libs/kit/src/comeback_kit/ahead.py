@@ -1,7 +1,4 @@
-"""What a consumer that is behind does before its turn: it polls, and reads the first batch of what came.
-
-Both wait for the moment at which PostgreSQL has the work of the batch before, and we have nothing to do.
-"""
+"""What a consumer that is behind does before its turn: it polls, and reads the first batch of what came."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -38,10 +35,10 @@ class Ahead:
         """Poll, from that moment on if one is given."""
         self._polling = asyncio.create_task(self._poll_at(moment))
 
-    def read(self, moment: asyncio.Event) -> None:
-        """Read the first batch of what the poll ahead brings, if there is one, from that moment on."""
+    def read(self) -> None:
+        """Read the first batch of what the poll ahead brings, if there is one."""
         if self._polling is not None:
-            self._reading = asyncio.create_task(self._read_at(moment, self._polling))
+            self._reading = asyncio.create_task(self._read_of_poll(self._polling))
 
     async def polled(self) -> Polled:
         """What was polled ahead, or a poll now."""
@@ -52,6 +49,13 @@ class Ahead:
             return await polling
         finally:
             polling.cancel()
+
+    def come(self) -> Polled | None:
+        """What was polled ahead if it has come; ``polled`` still gives it."""
+        polling = self._polling
+        if polling is None or not polling.done() or polling.cancelled() or polling.exception() is not None:
+            return None
+        return polling.result()
 
     async def batch_of(self, polled: Polled) -> Batch | None:
         """The first batch of this poll where it was read ahead."""
@@ -79,8 +83,7 @@ class Ahead:
             await moment.wait()
         return await self._poll()
 
-    async def _read_at(self, moment: asyncio.Event, polling: asyncio.Task[Polled]) -> Batch | None:
-        await moment.wait()
+    async def _read_of_poll(self, polling: asyncio.Task[Polled]) -> Batch | None:
         await asyncio.wait([polling])
         if polling.cancelled() or polling.exception() is not None:
             return None  # whoever asks for the poll gets to know

@@ -6,7 +6,6 @@ side. A subscription that names those rows (``lane``) is dealt out by them, and 
 same order: whoever meets another in a lane waits for it once, and is a lane behind it from then on.
 """
 
-import asyncio
 import zlib
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeAlias
@@ -23,9 +22,9 @@ class Part(NamedTuple):
     records: list[Record]
     lane: int | None = None
 
-    async def read(self, moment: asyncio.Event | None = None) -> Batch:
-        """Decode the records and read ahead, from that moment on if one is given."""
-        return await read_batch(self.records, self.subscription.types, self.subscription.reader, moment)
+    async def read(self) -> Batch:
+        """Decode the records and read ahead."""
+        return await read_batch(self.records, self.subscription.types, self.subscription.reader)
 
 
 Work: TypeAlias = list[Part]
@@ -52,9 +51,8 @@ def in_batches(records: Iterable[Record], subscriptions: Iterable[Subscription],
     ]
 
 
-def may_overlap(work: Work, place: int) -> bool:
+def may_overlap(before: Part, part: Part) -> bool:
     """Whether a batch and the one before it lock different rows: other lanes of the same topic."""
-    before, part = work[place - 1 : place + 1]
     return before.subscription is part.subscription and part.lane is not None and before.lane != part.lane
 
 

@@ -10,12 +10,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from prometheus_client import Counter, Gauge
 
 from comeback_kit.ahead import Ahead, Polled
-from comeback_kit.batching import in_batches, positions
+from comeback_kit.batching import in_batches
 from comeback_kit.delivery import Batch
 from comeback_kit.log.port import CommitFailed, LogConsumer, LogUnavailable, TopicPartition, group_lag
 from comeback_kit.runtime import Runtime
@@ -136,18 +137,26 @@ class Consumer:
             if polled.generation != self._log.generation:
                 return  # a rebalance went through: whoever has the partitions now reads these again
             is_behind = polled.count >= self._batch  # more waits: it comes while these are settled
-            turn = Turn(polled, self._settler.settle, self._interrupt, self._ahead if is_behind else None)
+            begin = partial(self._begin_commit, polled.generation)
+            turn = Turn(polled, self._settler.settle, self._interrupt, self._ahead if is_behind else None, begin)
             try:
                 await turn.run(first)
             finally:
-                if turn.done and polled.generation == self._log.generation:
-                    await self._committed()
-                    self._committing = asyncio.create_task(self._commit(positions(polled.work, turn.done)))
+                if turn.done:
+                    await begin(turn.positions)
                 if not is_behind:
                     await self._committed()
 
+    async def _begin_commit(self, generation: int, ends: Mapping[TopicPartition, int]) -> None:
+        """Commit in the background, one after the other. Raises ``Interrupted`` where the partitions are gone."""
+        self._show_lag()
+        if generation != self._log.generation:
+            raise Interrupted
+        await self._committed()
+        self._committing = asyncio.create_task(self._commit(ends))
+
     async def _committed(self) -> None:
-        """Wait for the commit that is under way: positions are committed one after the other."""
+        """Wait for the commit that is under way."""
         committing, self._committing = self._committing, None
         if committing is not None:
             await committing

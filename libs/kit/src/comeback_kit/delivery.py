@@ -42,19 +42,11 @@ class Batch:
     ahead: dict[int, Any]
 
 
-async def read_batch(
-    records: Sequence[Record],
-    types: frozenset[str] | None,
-    reader: Reader | None,
-    moment: asyncio.Event | None = None,
-) -> Batch:
+async def read_batch(records: Sequence[Record], types: frozenset[str] | None, reader: Reader | None) -> Batch:
     """Decode the records of one topic, without repeated events (the first of each stays), and read ahead.
 
-    It waits for the ``moment``, and gives way often: the transaction of the batch before is under way, and needs us
-    whenever PostgreSQL answers.
+    It gives way often: the transaction of the batch before is under way, and needs us whenever PostgreSQL answers.
     """
-    if moment is not None:
-        await moment.wait()
     batch = Batch(records, [], {})
     seen: set[tuple[str, str, str]] = set()
     for first in range(0, len(records), _SLICE):

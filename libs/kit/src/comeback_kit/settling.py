@@ -54,8 +54,8 @@ def _nothing() -> None: ...
 class Context:
     """What a handler gets beside its events: the runtime's clock read once a batch, and the runtime.
 
-    ``writing()`` says that from here on PostgreSQL has the work: then the next batch of a subscription with a reader
-    is read. Said too early, the reading only delays the handler's own steps; unsaid, it waits for the commit.
+    ``writing()`` says that from here on PostgreSQL has the work: then the next batch begins, if it is of another lane.
+    Unsaid, it waits for the commit.
     """
 
     now: datetime
@@ -78,7 +78,7 @@ class Subscription:
 
     ``types``: the types that the topic may carry; another one is poison (None: any). ``inbox``: the handler gets only
     events not seen before; False where the effect is idempotent by its own key. Higher ``priority`` first in a batch.
-    ``reader``: a pure reading of an event that is done while the batch before is written, see ``Context``.
+    ``reader``: a pure reading of an event that is done while the batch before waits for PostgreSQL, see ``Context``.
     ``lane``: whose rows the effect of a record locks, where that is not its key, see ``batching``. It must not raise.
     Only records of one key keep their order then.
     """
