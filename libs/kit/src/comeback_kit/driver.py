@@ -51,9 +51,10 @@ class _Sent(dict[datetime, tuple[int]]):
     __slots__ = ()
 
     def __missing__(self, at: datetime) -> tuple[int]:
-        utc = at.astimezone(UTC) if at.tzinfo is not None else at  # the difference tells of a zone that is missing
+        is_utc = at.tzinfo is UTC
+        utc = at if is_utc or at.tzinfo is None else at.astimezone(UTC)  # the difference tells of a missing zone
         found = ((utc - _EPOCH) // _MICROSECOND,)
-        if at.tzinfo is UTC:
+        if is_utc:
             if len(self) >= _MOST:
                 self.clear()
             self[at] = found
