@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import asyncpg
@@ -60,7 +61,7 @@ async def over_kafka(
             ]
             await _warm(log, processes)
             async with _held_back(url):
-                await _produce(log, order_entries(count, present()))
+                await _produce(log, _backlog(count))
                 await server.run("checkpoint")  # as before TPC-B: nobody pays for the pages of the one before
                 used = sum(one.cpu() for one in consuming), server.cpu()
                 started = time.perf_counter()
@@ -75,7 +76,7 @@ async def over_kafka(
 
 async def replayed(server: Postgres, url: str, count: int) -> Drained:
     """The same orders straight into the service's handler, a transaction a batch: no log, no decoding."""
-    warm, events = events_of(order_entries(_WARM, present(), prefix="warm")), events_of(order_entries(count, present()))
+    warm, events = events_of(order_entries(_WARM, present(), prefix="warm")), events_of(_backlog(count))
     async with runtime(url) as service:
         for batch in (warm[:100], warm[100:]):
             async with service.db.work() as tx:
@@ -90,6 +91,12 @@ async def replayed(server: Postgres, url: str, count: int) -> Drained:
         own, used = time.process_time() - own, server.cpu() - used
     await _check(url, _WARM + count)
     return Drained(count / seconds, own / count * 1e6, used / count * 1e6)
+
+
+@lru_cache(maxsize=1)
+def _backlog(count: int) -> list[Entry]:
+    """The same orders for every run of a measurement."""
+    return order_entries(count, present())
 
 
 async def _warm(log: EventLog, processes: int) -> None:
