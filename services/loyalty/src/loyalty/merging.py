@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from loyalty import members
+from loyalty import members, merged_lots
 from loyalty.books import Book
 from loyalty.desk import Desk
 from loyalty.lots import allocate
@@ -12,15 +12,6 @@ from loyalty.memo import Memo
 from loyalty.program_store import ShopCache, load
 from loyalty.tiers_rules import Standing
 
-# The same order in both: it was settled to one, then to the other. What is left of the older lot is 0 or held.
-_JOIN_LOTS: Final = """
-with moved as (delete from lots x using lots y
-  where x.shop_id = $1 and x.customer_id = $2 and y.shop_id = $1 and y.customer_id = $3 and y.lot_id = x.lot_id
-  returning x.*)
-update lots y set earned = y.earned + x.earned, clawed = y.clawed + x.clawed, shortfall = y.shortfall + x.shortfall,
-  remaining = y.remaining + x.remaining, held = y.held + x.held, expired = y.expired + x.expired,
-  spend = y.spend + x.spend, orders = y.orders + x.orders
-from moved x where y.shop_id = $1 and y.customer_id = $3 and y.lot_id = x.lot_id"""
 # What both said stays said, or the next change of the account would forget what the columns took from the other.
 _JOIN_PROFILES: Final = """
 insert into profiles as p (shop_id, customer_id, tags, birthday, joined, fields)
@@ -73,6 +64,7 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
     gone, stays = books[source], books[target]
     if gone is stays:
         return
+    await merged_lots.make_alike(tx, desk, gone, stays)
     await desk.close(tx)
     await _move(tx, gone, stays, now)
     _add_up(gone, stays, desk)
@@ -85,7 +77,7 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
 
 
 async def _move(tx: Connection, gone: Book, stays: Book, now: datetime) -> None:
-    await tx.execute(_JOIN_LOTS, gone.shop_id, gone.customer_id, stays.customer_id)
+    await merged_lots.join(tx, gone, stays)
     for statement in _MOVE:
         await tx.execute(statement, gone.shop_id, gone.customer_id, stays.customer_id)
     await tx.execute(_EMPTY, gone.shop_id, gone.customer_id, now)
