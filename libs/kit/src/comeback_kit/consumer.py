@@ -142,7 +142,7 @@ class Consumer:
             try:
                 await turn.run(first)
             finally:
-                if turn.done:
+                if turn.done and polled.generation == self._log.generation:
                     await begin(turn.positions)
                 if not is_behind:
                     await self._committed()

@@ -68,6 +68,7 @@ class Ledger:
 
         The caller sees to it that the lot's end is watched.
         """
+        assert lot.is_new and not lot.earned and book.balance >= 0, lot.lot_id  # noqa: S101, PT018
         seq = _next(book)
         lot.first = First(seq, points, lot.active, lot.expires_at, rule_ids)
         lot.earned = lot.remaining = points

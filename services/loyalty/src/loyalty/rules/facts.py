@@ -67,7 +67,7 @@ def usage_keys(program: CompiledProgram, at: datetime) -> tuple[str, ...]:
     return _usage_keys(program, local_date(at, program.zone)) if program.needs_usage else ()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)  # each keeps its program
 def _usage_keys(program: CompiledProgram, day: date) -> tuple[str, ...]:
     """Remembered: a batch has many orders of few days."""
     return (

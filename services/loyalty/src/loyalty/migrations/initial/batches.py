@@ -16,7 +16,4 @@ TYPES = {
     "entry_write": """shop_id text, customer_id text, seq int, line smallint, kind text, debit text, credit text,
       points bigint, lot_id text, order_id text, redemption_id text, reason text, actor text, rule_ids text,
       expires_at timestamptz, created_at timestamptz""",
-    "earned_write": """shop_id text, customer_id text, order_id text, seq int, points bigint, program_version int,
-      active bool, spend bigint, orders smallint, earned_at timestamptz, available_at timestamptz,
-      expires_at timestamptz, rule_ids text""",
 }
