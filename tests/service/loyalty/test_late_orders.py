@@ -34,3 +34,17 @@ async def test_new_points_fill_a_deficit_that_points_which_ran_out_would_hide(sh
     await shop.days(1)
     await shop.check()
     assert (await shop.balance(), await shop.lots()) == (-70, []), "what is below 0 is filled first"
+
+
+async def test_with_sliding_expiry_an_order_that_rises_keeps_its_new_points(shop: World) -> None:
+    """Its lot was spent to 0, and kept the end that it had then; the order itself slides it."""
+    await shop.program(expiry={"kind": "sliding", "days": 10})
+    await shop.order("1", 10_000)
+    redemption = await shop.pay(100, "x")
+    await shop.post(f"redemptions/{redemption['redemption_id']}/confirm")
+    for number in range(4):
+        await shop.days(5)
+        await shop.order(f"more-{number}", 1_000)
+    await shop.order("1", 15_000, placed_at=START)
+    await shop.check()
+    assert await shop.balance() == 90

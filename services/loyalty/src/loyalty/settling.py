@@ -48,10 +48,10 @@ class Settling:
             raise AssertionError(f"the lot of order {order.order_id} was not read")
         self._reschedule(task, book, lot)
         self._post(task, book, lot, evaluation, self._reason(task))
-        if lot.remaining and lot.expires_at is not None and lot.expires_at <= self.ledger.now:
-            lot_care.expire_passed(self.ledger, self.notices, book, self.ledger.now)
         if evaluation.counts:
             _slide(task, book, lot)
+        if lot.remaining and lot.expires_at is not None and lot.expires_at <= self.ledger.now:
+            lot_care.expire_passed(self.ledger, self.notices, book, self.ledger.now)
         tiers.look(self.ledger, task.shop, book, self.ledger.now, self.notices)
 
     def _fix(self, task: Task, book: Book) -> bool:
