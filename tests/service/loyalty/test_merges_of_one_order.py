@@ -69,3 +69,59 @@ async def test_what_is_held_of_it_can_be_freed_and_spent(shop: World, first: str
     await shop.check()
     member = await shop.member("c")
     assert (member["balance"], member["pending"], member["held"]) == (100, 0, 0), "the order is worth 100"
+
+
+@pytest.mark.parametrize(("first", "second"), [("b", "c"), ("c", "b")])
+@pytest.mark.parametrize(("negative", "left"), [("clamp", 0), ("allow", 0), ("pending_only", 100)])
+async def test_what_was_spent_of_it_can_be_given_back(
+    shop: World, first: str, second: str, negative: str, left: int
+) -> None:
+    """The first one's lot is empty and active, the second one's is pending: points that come back can be spent."""
+    await shop.program(pending=PENDING, negative=negative)
+    await shop.order("1", 10_000, first, placed_at=shop.now - timedelta(days=10))
+    redemption = await shop.pay(100, "x", first)
+    await shop.post(f"redemptions/{redemption['redemption_id']}/confirm")
+    later = instant(shop.now + timedelta(seconds=1))
+    await shop.order("1", 10_000, second, placed_at=shop.now - timedelta(days=1), updated_at=later)
+    await merged(shop, "b", "c")
+    member = await shop.member("c")
+    assert (member["balance"], member["pending"]) == (left, 0), "its 100 were spent; pending_only takes nothing active"
+    await shop.post(f"redemptions/{redemption['redemption_id']}/return", {})
+    await shop.check()
+    await shop.days(5)
+    await shop.check()
+    member = await shop.member("c")
+    assert (member["balance"], member["pending"], member["held"]) == (left + 100, 0, 0)
+
+
+async def test_an_order_owes_nothing_while_points_of_it_are_there(shop: World) -> None:
+    """The first one spent the points, so the order owes them; the second one has the same points once more."""
+    await shop.order("1", 10_000, "b")
+    redemption = await shop.pay(100, "x", "b")
+    await shop.post(f"redemptions/{redemption['redemption_id']}/confirm")
+    later = [instant(shop.now + timedelta(seconds=after)) for after in (1, 2)]
+    await shop.order("1", 10_000, "c", updated_at=later[0])
+    await merged(shop, "b", "c")
+    assert (await shop.numbers("c"), await shop.lots("c")) == ((0, 0, 0, 0), [])
+    await shop.order("1", 10_100, "c", updated_at=later[1])
+    await shop.check()
+    assert await shop.balance("c") == 1
+
+
+@pytest.mark.parametrize("negative", ["clamp", "allow"])
+async def test_points_that_ran_out_hide_no_deficit(shop: World, negative: str) -> None:
+    """The second one's lot was pending past its end, and becomes spendable with what the first one holds."""
+    await shop.program(
+        pending={"kind": "delivered", "days": 2}, expiry={"kind": "rolling", "days": 10}, negative=negative
+    )
+    delivered = {"fulfilment_state": "delivered"}
+    at = shop.now - timedelta(days=3)
+    await shop.order("1", 10_000, "b", placed_at=at - timedelta(days=2), delivered_at=instant(at), **delivered)
+    await shop.days(0.01)
+    await shop.pay(100, "x", "b")
+    later, placed = instant(shop.now + timedelta(seconds=1)), shop.now - timedelta(days=20)
+    now = instant(shop.now)
+    await shop.order("1", 10_000, "c", placed_at=placed, delivered_at=now, updated_at=later, **delivered)
+    await merged(shop, "b", "c")
+    await shop.days(5)
+    await shop.check()

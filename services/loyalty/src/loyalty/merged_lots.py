@@ -8,7 +8,10 @@ from loyalty.books import Book
 from loyalty.desk import Desk
 
 # What says when points can be spent and until when: of the lot in which points are, else of the order's present buyer.
-_TAKEN: Final = ("program_version", "active", "warned", "earned_at", "available_at", "expires_at")
+_TAKEN: Final = ("program_version", "warned", "earned_at", "available_at", "expires_at")
+_SHARED: Final = """
+select x.lot_id from lots x join lots y on y.shop_id = x.shop_id and y.customer_id = $3 and y.lot_id = x.lot_id
+where x.shop_id = $1 and x.customer_id = $2 order by x.lot_id"""
 _JOIN: Final = f"""
 with same as (
   select y.lot_id, case
@@ -23,7 +26,7 @@ with same as (
 ), joined as (
   update lots y set earned = y.earned + x.earned, clawed = y.clawed + x.clawed, shortfall = y.shortfall + x.shortfall,
     remaining = y.remaining + x.remaining, held = y.held + x.held, expired = y.expired + x.expired,
-    spend = y.spend + x.spend, orders = y.orders + x.orders,
+    spend = y.spend + x.spend, orders = y.orders + x.orders, active = y.active or x.active,
     {", ".join(f"{name} = case when same.is_theirs then x.{name} else y.{name} end" for name in _TAKEN)}
   from theirs x join same using (lot_id) where y.shop_id = $1 and y.customer_id = $3 and y.lot_id = x.lot_id
   returning y.shop_id, y.order_id, y.earned - y.clawed - y.shortfall as settled
@@ -34,17 +37,21 @@ where o.shop_id = joined.shop_id and o.order_id = joined.order_id and o.settled 
   and b.shop_id = o.shop_id and b.customer_id = o.customer_id and coalesce(b.merged_into, b.customer_id) in ($2, $3)"""
 
 
-async def make_alike(tx: Connection, desk: Desk, gone: Book, stays: Book) -> None:
-    """Where both hold points of one order, and only one of them can spend them: let both, so that it is one lot.
+async def make_alike(tx: Connection, desk: Desk, gone: Book, stays: Book) -> list[str]:
+    """Where both have a lot of one order, and only one's points can be spent, let the other's: it becomes one lot.
 
-    What one of them holds for a redemption can be spent, so the other's points do not stay pending beside it.
+    What was spent or is held of the one may come back at any time, as points that can be spent. Answers the ids.
     """
-    await members.read_lots(tx, [gone, stays])
-    for lot_id in sorted(gone.lots.keys() & stays.lots.keys()):
+    found = await tx.fetch(_SHARED, gone.shop_id, gone.customer_id, stays.customer_id)
+    shared: list[str] = [row["lot_id"] for row in found]
+    if shared:
+        await members.read_lots(tx, [gone, stays], {gone.key: shared, stays.key: shared})
+    for lot_id in shared:
         for book, other in ((gone, stays), (stays, gone)):
             lot = book.lots[lot_id]
             if other.lots[lot_id].active and not lot.active:
                 lot_care.activate(desk.ledger, desk.notices, desk.shop, book, lot)
+    return shared
 
 
 async def join(tx: Connection, gone: Book, stays: Book) -> None:
