@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from comeback_contracts.eligible import Includes, eligible_amounts
+from comeback_contracts.eligible import eligible_amounts
+from comeback_contracts.order_amounts import Includes
 from comeback_contracts.order_merge import from_event
 
 TIME = "2026-01-01T00:00:00Z"

@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comeback_contracts.eligible import Includes, eligible_amounts
+from comeback_contracts.eligible import eligible_amounts
+from comeback_contracts.order_amounts import Includes
 from comeback_contracts.remaining import remaining
 from comeback_contracts.shares import shares
 

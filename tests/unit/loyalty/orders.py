@@ -6,7 +6,8 @@ from loyalty.program.checks import check_program
 from loyalty.program.document import Program
 from loyalty.rules.compiled import CompiledProgram, compile_program
 from loyalty.rules.evaluation import Evaluation, evaluate
-from loyalty.rules.facts import Facts, fix
+from loyalty.rules.facts import fix
+from loyalty.rules.kept import Facts
 from loyalty.settlement import Account, Mode, apply, settle
 
 PLACED = "2026-03-04T10:00:00Z"

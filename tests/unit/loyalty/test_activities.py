@@ -11,7 +11,7 @@ from loyalty.rules.activities import (
     evaluate_occasion,
     occasion_usage_keys,
 )
-from loyalty.rules.facts import Facts
+from loyalty.rules.kept import Facts
 from tests.unit.loyalty.orders import order, points, program
 
 AT = datetime(2026, 3, 4, 23, 30, tzinfo=UTC)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loyalty.rules.facts import Facts
+from loyalty.rules.kept import Facts
 from tests.unit.loyalty.orders import line, order, points, program
 
 PER_DOLLAR = {"id": "base", "points": 1, "per": 100}

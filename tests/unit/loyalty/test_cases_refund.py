@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from loyalty.rules.evaluation import evaluate
-from loyalty.rules.facts import Facts, fix
+from loyalty.rules.facts import fix
+from loyalty.rules.kept import Facts
 from tests.unit.loyalty.orders import Wallet, line, order, points, program, refund
 
 TEN_DOLLARS: dict[str, Any] = {"rules": [{"id": "base", "points": 1, "per": 1000}]}

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from loyalty.program.tiers import Tiers
+from loyalty.standings import Standing
 from loyalty.tiers_history import replay
-from loyalty.tiers_rules import Standing, grace_end, review, until_for
+from loyalty.tiers_rules import grace_end, review, until_for
 
 ZONE = ZoneInfo("Europe/Berlin")
 

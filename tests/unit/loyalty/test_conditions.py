@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from loyalty.rules.explanation import explain
-from loyalty.rules.facts import Facts, fix
+from loyalty.rules.facts import fix
+from loyalty.rules.kept import Facts
 from tests.unit.loyalty.orders import line, order, points, program
 
 BONUS = 7

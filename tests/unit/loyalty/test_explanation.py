@@ -3,7 +3,8 @@
 from typing import Any
 
 from loyalty.rules.explanation import explain
-from loyalty.rules.facts import NOTHING_KEPT, Facts, fix
+from loyalty.rules.facts import fix
+from loyalty.rules.kept import NOTHING_KEPT, Facts
 from tests.unit.loyalty.orders import line, order, program, refund
 
 LINES = [

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from loyalty.rules.evaluation import evaluate
-from loyalty.rules.facts import NOTHING_KEPT, Facts, Kept, fix, usage_keys
+from loyalty.rules.facts import fix, usage_keys
+from loyalty.rules.kept import NOTHING_KEPT, Facts, Kept
 from tests.unit.loyalty.orders import line, order, points, program, refund, worth
 
 DAILY = {"id": "bonus", "kind": "fixed", "points": 5, "limit": {"times": 1, "period": "day"}}

@@ -9,8 +9,9 @@ from comeback_contracts.order_view import view_of
 from loyalty.rules.counting import goods_left
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.explanation import explain
-from loyalty.rules.facts import NOTHING_KEPT, Facts, fix
+from loyalty.rules.facts import fix
 from loyalty.rules.instants import delivered_at, earned_at
+from loyalty.rules.kept import NOTHING_KEPT, Facts
 from tests.unit.loyalty.orders import line, order, program, refund
 
 AT = "2026-03-04T10:00:00Z"

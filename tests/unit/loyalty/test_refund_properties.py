@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.explanation import explain
-from loyalty.rules.facts import Facts, fix
+from loyalty.rules.facts import fix
+from loyalty.rules.kept import Facts
 from tests.unit.loyalty.orders import Wallet, line, order, program, refund
 
 TIERS = {"levels": [{"id": "gold", "threshold": 1, "benefits": {"multiplier": "1.3"}}]}

@@ -6,7 +6,7 @@ import pytest
 
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.explanation import explain
-from loyalty.rules.facts import NOTHING_KEPT, Facts
+from loyalty.rules.kept import NOTHING_KEPT, Facts
 from tests.unit.loyalty.orders import line, order, points, program, worth
 
 

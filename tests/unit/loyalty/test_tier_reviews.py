@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 
 from loyalty.local_time import Duration, parse_duration
 from loyalty.program.tiers import Tiers
+from loyalty.standings import Standing
 from loyalty.tiers_history import replay
-from loyalty.tiers_rules import (
-    Standing,
-    counts_in,
-    level_for,
-    points_to_keep,
-    points_to_next,
-    review,
-    window_of,
-)
+from loyalty.tiers_rules import counts_in, level_for, points_to_keep, points_to_next, review, window_of
 
 ZONE = ZoneInfo("Europe/Berlin")
 LEVELS = [{"id": "silver", "name": "Silver", "threshold": 100}, {"id": "gold", "name": "Gold", "threshold": 300}]

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final, Literal
 
-import msgspec
-
+from comeback_contracts.order_amounts import GOODS, Eligible, Includes, Remaining
 from comeback_contracts.order_view import LineView, Order, OrderView, RefundView, view_of
-from comeback_contracts.remaining import Remaining, refunds_of, remaining
+from comeback_contracts.remaining import refunds_of, remaining
 from comeback_contracts.shares import shares
 
 EarnOn = Literal["paid", "placed", "fulfilled", "delivered"]
@@ -16,32 +15,6 @@ Allocation = Literal["per_line", "order"]
 _FIELDS: Final = {"paid": "paid_at", "placed": "placed_at", "fulfilled": "fulfilled_at", "delivered": "delivered_at"}
 _PAID: Final = frozenset({"paid", "partially_refunded"})
 _FULFILLED: Final = frozenset({"fulfilled", "delivered"})
-
-
-class Includes(msgspec.Struct, frozen=True, gc=False):
-    """What a program counts besides goods before tax."""
-
-    tax: bool = False
-    shipping: bool = False
-    tip: bool = False
-    gift_cards: bool = False
-
-
-GOODS: Final = Includes()
-
-
-class Eligible(msgspec.Struct, frozen=True, gc=False):
-    """Eligible amounts in minor units of the order's currency.
-
-    ``lines`` are in the order of the order's lines. ``beyond`` is what no line has: shipping, tip and tax, where they
-    count. ``total`` = Σ ``lines`` + ``beyond`` − ``discount``, never below 0; ``discount`` is what the allocation
-    ``order`` takes from the whole instead of from its lines, and 0 with ``per_line``.
-    """
-
-    lines: list[int]
-    beyond: int
-    discount: int
-    total: int
 
 
 def eligible_amounts(

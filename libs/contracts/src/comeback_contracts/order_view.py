@@ -3,15 +3,13 @@
 States stay plain dicts, because they merge; a view is made of one, or straight from an event's bytes.
 """
 
-from collections.abc import Callable, Mapping
-from operator import attrgetter
+from collections.abc import Mapping
 from types import GenericAlias
 from typing import Any, Final, Literal, TypeAlias, get_args, get_type_hints
 
 import msgspec
 
-from comeback_contracts.instants import canonical
-from comeback_contracts.order_wire import INSTANTS, Count, Identifier, Int, Scalar
+from comeback_contracts.order_wire import Count, Identifier, Int, Scalar
 
 
 class LineView(msgspec.Struct, frozen=True, gc=False):
@@ -123,7 +121,7 @@ def _as_stored(view: Any, **others: Any) -> Any:
 
 
 _StoredLine: Final = _as_stored(LineView, attributes=_ABSENT)  # the numbers of attributes may have another form
-_StoredOrder: Final = _as_stored(
+StoredOrder: Final = _as_stored(
     OrderView,
     customer=_as_stored(CustomerView),
     lines=GenericAlias(list, _StoredLine),
@@ -133,18 +131,6 @@ _StoredOrder: Final = _as_stored(
 )
 
 
-class Snapshot(msgspec.Struct, frozen=True, gc=False):
-    """An order state as JSON, and the view of it."""
-
-    document: bytes
-    view: OrderView
-
-
-_OPENING: Final = b'{"order":'
-_CLOSING: Final = b"}}"
-_NO_REFUNDS: Final = b',"refunds":{}}'
-_DECODER: Final = msgspec.json.Decoder(_StoredOrder)
-_instants: Final[Callable[[OrderView], tuple[str | None, ...]]] = attrgetter(*INSTANTS)
 _STORED: Final = msgspec.json.Decoder(OrderView)
 
 
@@ -156,39 +142,3 @@ def view_of(order: Order) -> OrderView:
 def view_in(document: bytes) -> OrderView:
     """The view of an order state's JSON."""
     return _STORED.decode(document)
-
-
-def snapshot_in(data: bytes | msgspec.Raw) -> Snapshot | None:
-    """The state in an event's data where it stands there as a state would be written; else None: use ``from_event``.
-
-    Most orders come like that, in one event of the gateway's; reading them this way makes no dict and writes no JSON.
-    """
-    raw = bytes(data)
-    if not raw.startswith(_OPENING) or not raw.endswith(_CLOSING):
-        return None
-    try:
-        view = _DECODER.decode(raw[len(_OPENING) : -1])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if not _is_whole(view):
-        return None
-    return Snapshot(raw[len(_OPENING) : -len(_CLOSING)] + _NO_REFUNDS, view)
-
-
-def _is_whole(view: OrderView) -> bool:
-    """Whether it is a snapshot whose instants are in their canonical form."""
-    if view.updated_at is None or view.placed_at is None or view.currency is None or view.total is None:
-        return False
-    if view.lines is None:
-        return False
-    seen: str | None = None
-    for at in (view.updated_at, *_instants(view)):
-        if at is None or at == seen:  # most of an order's instants are the same one
-            continue
-        try:
-            if canonical(at) != at:
-                return False
-        except ValueError:
-            return False
-        seen = at
-    return True

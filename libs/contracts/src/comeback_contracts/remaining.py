@@ -2,17 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import msgspec
-
+from comeback_contracts.order_amounts import Remaining
 from comeback_contracts.order_view import LineView, Order, OrderView, RefundView, view_of
 from comeback_contracts.shares import shares
-
-
-class Remaining(msgspec.Struct, frozen=True, gc=False):
-    """Per line, in the order of the lines: the money and the pieces that are left."""
-
-    amounts: list[int]
-    quantities: list[int]
 
 
 def refunds_of(order: OrderView) -> list[RefundView]:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -24,22 +23,26 @@ Reader: TypeAlias = Callable[[Event], Any]
 """A pure reading of an event, done before its turn."""
 
 
-@dataclass(slots=True, eq=False)
 class Delivery:
     """One record; ``event`` is None when it cannot be decoded; ``reason`` says why it goes to the dead letters."""
 
-    record: Record
-    event: Event | None
-    reason: str | None = None
+    __slots__ = ("event", "reason", "record")
+
+    def __init__(self, record: Record, event: Event | None, reason: str | None = None) -> None:
+        self.record = record
+        self.event = event
+        self.reason = reason
 
 
-@dataclass(slots=True, eq=False)
 class Batch:
     """The records of one transaction. ``ahead``: what the subscription read of an event before its turn, by ``id``."""
 
-    records: Sequence[Record]
-    deliveries: list[Delivery]
-    ahead: dict[int, Any]
+    __slots__ = ("ahead", "deliveries", "records")
+
+    def __init__(self, records: Sequence[Record], deliveries: list[Delivery], ahead: dict[int, Any]) -> None:
+        self.records = records
+        self.deliveries = deliveries
+        self.ahead = ahead
 
 
 async def read_batch(records: Sequence[Record], types: frozenset[str] | None, reader: Reader | None) -> Batch:

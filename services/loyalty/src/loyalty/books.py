@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import asyncpg
 
 from loyalty.columns import LOT_COLUMNS
 from loyalty.lots import Lot
 from loyalty.settlement import Account
-from loyalty.tiers_rules import Standing
+from loyalty.standings import Standing
 
 Key = tuple[str, str]
 """(shop_id, customer_id)"""
@@ -18,14 +18,19 @@ Key = tuple[str, str]
 _values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*LOT_COLUMNS)
 
 
-class First(NamedTuple):
+class First:
     """The one line of an order's first transaction, as long as it is not written: what the order earned."""
 
-    seq: int
-    points: int
-    active: bool
-    expires_at: datetime | None
-    rule_ids: tuple[str, ...]
+    __slots__ = ("active", "expires_at", "points", "rule_ids", "seq")
+
+    def __init__(
+        self, seq: int, points: int, active: bool, expires_at: datetime | None, rule_ids: tuple[str, ...]
+    ) -> None:
+        self.seq = seq
+        self.points = points
+        self.active = active
+        self.expires_at = expires_at
+        self.rule_ids = rule_ids
 
 
 class LotRow:

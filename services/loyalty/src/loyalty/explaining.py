@@ -23,8 +23,9 @@ from loyalty.orders import peek as peek_order
 from loyalty.pending import available_at
 from loyalty.program_store import Shop, ShopCache, load_one
 from loyalty.rules.explanation import Explanation, explain
-from loyalty.rules.facts import NOTHING_KEPT, Facts, fix, usage_keys
+from loyalty.rules.facts import fix, usage_keys
 from loyalty.rules.instants import delivered_at, earned_at, placed_at
+from loyalty.rules.kept import NOTHING_KEPT, Facts
 from loyalty.schemas.orders import CapPoints, EarnPreviewAnswer, ExplanationAnswer, LinePoints, Posting, RulePoints
 
 _NAMES: Final = """

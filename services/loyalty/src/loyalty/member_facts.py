@@ -6,7 +6,7 @@ from typing import Final
 from comeback_kit.db import Connection
 from loyalty.books import Book, Key
 from loyalty.rules.compiled import CompiledProgram
-from loyalty.rules.facts import Facts, Used
+from loyalty.rules.kept import Facts, Used
 
 _TAGS: Final = """
 select p.shop_id, p.customer_id, p.tags

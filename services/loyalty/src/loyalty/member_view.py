@@ -11,8 +11,9 @@ from loyalty.desk import Desk
 from loyalty.program.tiers import Tiers
 from loyalty.program_store import Shop, ShopCache, load_one
 from loyalty.schemas.members import MemberAnswer, NextTier, PointsAt, TierAnswer
+from loyalty.standings import Standing
 from loyalty.tiers import starts
-from loyalty.tiers_rules import Standing, first_level, points_to_keep, points_to_next, window_of
+from loyalty.tiers_rules import first_level, points_to_keep, points_to_next, window_of
 
 _INSTANT: Final = timedelta(microseconds=1)
 _COLUMNS: Final = """

@@ -10,7 +10,7 @@ from loyalty.desk import Desk
 from loyalty.lots import allocate
 from loyalty.memo import Memo
 from loyalty.program_store import ShopCache, load
-from loyalty.tiers_rules import Standing
+from loyalty.standings import Standing
 
 # What both said stays said, or the next change of the account would forget what the columns took from the other.
 _JOIN_PROFILES: Final = """

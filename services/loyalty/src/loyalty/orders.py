@@ -12,8 +12,8 @@ from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
 from comeback_kit.events import Event
 from loyalty.order_states import Known, state_in
-from loyalty.rules.facts import Kept, Used
 from loyalty.rules.instants import placed_at
+from loyalty.rules.kept import Kept, Used
 
 OrderKey = tuple[str, str]
 """(shop_id, order_id)"""

@@ -15,8 +15,9 @@ from loyalty.orders import OrderRow
 from loyalty.pending import available_at
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.evaluation import Evaluation, evaluate
-from loyalty.rules.facts import NOTHING_KEPT, fix_at
+from loyalty.rules.facts import fix_at
 from loyalty.rules.instants import delivered_at, placed_at
+from loyalty.rules.kept import NOTHING_KEPT
 from loyalty.settlement import NOTHING, Settlement, settle
 
 _NOTHING = Evaluation()

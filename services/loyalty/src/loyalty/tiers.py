@@ -14,7 +14,8 @@ from loyalty.notices import Notices, transaction_id
 from loyalty.program.tiers import Level
 from loyalty.program_store import Shop
 from loyalty.rules.compiled import CompiledProgram
-from loyalty.tiers_rules import Review, counts_in, first_level, review, window_of
+from loyalty.standings import Review
+from loyalty.tiers_rules import counts_in, first_level, review, window_of
 
 _INSTANT: Final = timedelta(microseconds=1)
 SCORE: Final = """sum(case %s when 'spend' then l.spend when 'orders' then l.orders

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from loyalty.program.tiers import Tiers
-from loyalty.tiers_rules import Review, Standing, review, window_of
+from loyalty.standings import Review, Standing
+from loyalty.tiers_rules import review, window_of
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -7,32 +7,11 @@ level again inside a calendar or rolling window moves ``until`` on; an anniversa
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Literal
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from loyalty.local_time import add, add_months, local_date, midnight, parse_duration
 from loyalty.program.tiers import Level, Tiers
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """A member's level (None: below the lowest), since when, and the instant at which it is looked at again.
-
-    ``until`` None means that only a change of the value can move it.
-    """
-
-    level_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-class Review(msgspec.Struct, frozen=True):
-    """What a review decided; ``entered`` are the levels, lowest first, whose entry rewards are due."""
-
-    standing: Standing
-    change: Literal["up", "down", "none"] = "none"
-    entered: tuple[Level, ...] = ()
+from loyalty.standings import Review, Standing
 
 
 def level_for(tiers: Tiers, value: int) -> Level | None:

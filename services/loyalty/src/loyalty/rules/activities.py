@@ -8,7 +8,8 @@ from loyalty.local_time import local_date
 from loyalty.rules.case import Case
 from loyalty.rules.compiled import CompiledProgram, CompiledRule
 from loyalty.rules.evaluation import Evaluation
-from loyalty.rules.facts import Allowance, Facts, Used, allowance
+from loyalty.rules.facts import allowance
+from loyalty.rules.kept import Allowance, Facts, Used
 from loyalty.rules.periods import cap_key, rule_key
 
 Occasion = Literal["birthday", "anniversary"]

@@ -3,7 +3,7 @@
 from loyalty.program.fields import MAX_INTEGER
 from loyalty.rules.case import Case, Goods
 from loyalty.rules.compiled import CompiledProgram, CompiledRule, Ratio
-from loyalty.rules.facts import Kept
+from loyalty.rules.kept import Kept
 
 
 class CapEffect:

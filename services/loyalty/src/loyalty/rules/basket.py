@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from comeback_contracts.eligible import Allocation, Includes, eligible_amounts
+from comeback_contracts.eligible import Allocation, eligible_amounts
+from comeback_contracts.order_amounts import Includes
 from comeback_contracts.order_view import OrderView
 from comeback_contracts.remaining import remaining
 from comeback_contracts.shares import shares

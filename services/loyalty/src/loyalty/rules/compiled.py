@@ -4,8 +4,8 @@ from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from comeback_contracts.eligible import Includes
 from comeback_contracts.money import exponent
+from comeback_contracts.order_amounts import Includes
 from loyalty.program.checks import ORDERLESS
 from loyalty.program.document import Program
 from loyalty.program.rule import Rule

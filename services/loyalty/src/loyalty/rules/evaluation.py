@@ -1,8 +1,9 @@
 """The target of an order: what the rules give on what is left of it. The hot path of settlement and of previews."""
 
+from collections.abc import Mapping
 from itertools import compress
-
-import msgspec
+from types import MappingProxyType
+from typing import Final
 
 from comeback_contracts.order_view import Order, OrderView, view_of
 from loyalty.rules.assessment import Assessment, assess
@@ -10,23 +11,35 @@ from loyalty.rules.basket import Basket
 from loyalty.rules.case import Case
 from loyalty.rules.compiled import CompiledProgram, Ratio
 from loyalty.rules.counting import why_it_does_not_count
-from loyalty.rules.facts import Kept, Used
 from loyalty.rules.instants import placed_at
+from loyalty.rules.kept import Kept, Used
+
+_NO_USAGE: Final[Mapping[str, Used]] = MappingProxyType({})
 
 
-class Evaluation(msgspec.Struct, frozen=True):
-    """What an order is worth.
+class Evaluation:
+    """What an order is worth; never changed.
 
     ``points`` is the target (≥ 0), ``rule_ids`` the rules that paid, in document order; ``usage`` what the order
     takes of the member's counters; ``note`` why the order as a whole earns nothing, None where it may. ``amount`` is
     the eligible amount that is left, in minor units of the shop's currency, rounded down: what tiers by spend count.
     """
 
-    points: int = 0
-    rule_ids: tuple[str, ...] = ()
-    usage: dict[str, Used] = {}
-    note: str | None = None
-    amount: int = 0
+    __slots__ = ("amount", "note", "points", "rule_ids", "usage")
+
+    def __init__(
+        self,
+        points: int = 0,
+        rule_ids: tuple[str, ...] = (),
+        usage: Mapping[str, Used] = _NO_USAGE,
+        note: str | None = None,
+        amount: int = 0,
+    ) -> None:
+        self.points = points
+        self.rule_ids = rule_ids
+        self.usage = usage
+        self.note = note
+        self.amount = amount
 
     @property
     def counts(self) -> bool:
@@ -34,13 +47,16 @@ class Evaluation(msgspec.Struct, frozen=True):
         return self.note is None or self.note == "currency_without_rate"
 
 
-class Weighing(msgspec.Struct, frozen=True):
+class Weighing:
     """What evaluation and explanation share: the goods, what the rules pay on them, and the target."""
 
-    basket: Basket
-    assessment: Assessment
-    rate: Ratio
-    points: int
+    __slots__ = ("assessment", "basket", "points", "rate")
+
+    def __init__(self, basket: Basket, assessment: Assessment, rate: Ratio, points: int) -> None:
+        self.basket = basket
+        self.assessment = assessment
+        self.rate = rate
+        self.points = points
 
 
 def evaluate(
@@ -63,7 +79,7 @@ def evaluate(
     if weighing.points == 0:
         return Evaluation(amount=amount)
     rule_ids = tuple(compress(program.rule_ids, found.points))
-    usage = _usage(program, weighing, kept) if program.needs_usage else {}
+    usage = _usage(program, weighing, kept) if program.needs_usage else _NO_USAGE
     return Evaluation(weighing.points, rule_ids, usage, None, amount)
 
 

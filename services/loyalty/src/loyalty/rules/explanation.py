@@ -11,7 +11,7 @@ from loyalty.rules.case import Goods
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.counting import why_it_does_not_count
 from loyalty.rules.evaluation import Weighing, weigh_order
-from loyalty.rules.facts import Kept
+from loyalty.rules.kept import Kept
 
 
 class RulePoints(msgspec.Struct, frozen=True):

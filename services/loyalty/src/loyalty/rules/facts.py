@@ -3,63 +3,13 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Final
-
-import msgspec
 
 from comeback_contracts.order_view import Order, view_of
 from loyalty.local_time import local_date
 from loyalty.rules.compiled import CompiledProgram, CompiledRule
 from loyalty.rules.instants import earned_at
+from loyalty.rules.kept import NOTHING_KEPT, Allowance, Facts, Kept, Used
 from loyalty.rules.periods import cap_key, rule_key
-
-Used = tuple[int, int]
-"""Times and points that count in a period."""
-
-
-class Allowance(msgspec.Struct, frozen=True, array_like=True):
-    """What a limit or a cap still lets through: ``key`` names its counter, None means as much as one likes."""
-
-    key: str
-    times: int | None
-    points: int | None
-
-
-class Facts(msgspec.Struct, frozen=True):
-    """A member as the service knows them now, this order aside.
-
-    ``used`` holds the counters of ``usage_keys``: how often and how many points the member's other orders and
-    activities took in those periods; an absent counter is zero.
-    """
-
-    tier: str | None = None
-    first_purchase: bool = False
-    tags: tuple[str, ...] = ()
-    used: Mapping[str, Used] = {}
-
-
-class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was fixed for one (order, member). ``limits`` by rule id, ``caps`` by period."""
-
-    tier: str | None = None
-    first_purchase: bool = False
-    tags: tuple[str, ...] = ()
-    limits: dict[str, Allowance] = {}
-    caps: dict[str, Allowance] = {}
-
-    def to_json(self) -> str:
-        """The text to store with the order."""
-        return _encoder.encode(self).decode()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> "Kept":
-        """What ``to_json`` gave."""
-        return _decoder.decode(text)
-
-
-_encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(Kept)
-NOTHING_KEPT: Final = Kept()
 
 
 def usage_keys(program: CompiledProgram, at: datetime) -> tuple[str, ...]:
