@@ -3,9 +3,10 @@ SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+NATIVE_TESTS := tests/native tests/unit/contracts tests/unit/kit tests/unit/loyalty tests/service/kit tests/service/loyalty
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-faults test-kafka test-browser test-deploy lint format bench lock install clean
+.PHONY: help run demo native test test-native test-faults test-kafka test-browser test-deploy lint format bench lock install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -22,7 +23,14 @@ install: ## make .venv with all that developing needs
 	@VENV=$(VENV) sh requirements/install.sh dev
 
 test: install ## the tests that need nothing but Python (real PostgreSQL from the wheel); about five minutes
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not kafka and not browser and not deploy and not faults" tests
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not kafka and not browser and not deploy and not faults and not native" tests
+
+native: install ## compile what every order passes, as in the images, into build/native (needs a C compiler)
+	$(BIN)/python deploy/native/compile.py --sources build/native
+
+test-native: native ## the tests of what is compiled, on the compiled modules
+	PYTHONPATH=$(CURDIR)/build/native $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup \
+	  -m "not kafka and not browser and not deploy and not faults" $(NATIVE_TESTS)
 
 test-faults: install ## processes and servers killed, stopped and cut off, on the table log
 	$(BIN)/python -m pytest -q -m "faults and not kafka" tests
@@ -54,4 +62,4 @@ lock: install ## write every lock anew (hashes, no addresses)
 	UV=$(BIN)/uv sh requirements/lock.sh
 
 clean: ## remove what the targets made, data included
-	rm -rf $(VENV) .run .cache .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build .run .cache .pytest_cache .mypy_cache .ruff_cache

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from benchmarks import report
+from benchmarks import native, report
 from benchmarks.report import Result
 
 Measure = Callable[[bool], Sequence[Result]]
@@ -32,9 +32,13 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="name", help="groups to run (default: all)")
     parser.add_argument("--quick", action="store_true", help="shorter runs that keep nothing")
+    parser.add_argument("--interpreted", action="store_true", help="without compiled modules, and keeping nothing")
     given = parser.parse_args()
     if unknown := set(given.names) - set(GROUPS):
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
+    if not given.interpreted:
+        native.use(["-m", "benchmarks", *sys.argv[1:]])
+    print(f"modules of the hot path: {'compiled' if native.in_use() else 'interpreted'}", file=sys.stderr)
     results: list[Result] = []
     failed = False
     for name in given.names or GROUPS:
@@ -42,7 +46,7 @@ def main() -> int:
         failed |= measured is None
         results += measured or ()
     print(report.table(results))
-    if not given.quick:
+    if native.in_use() and not given.quick:
         report.merge(results)
     return int(failed)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
+from benchmarks import native
 from benchmarks.loyalty_setup import present, runtime
 from benchmarks.orders import SHOP, events_of, order_entries
 from benchmarks.processes import running
@@ -38,7 +39,14 @@ class Drained:
 
 
 async def over_kafka(
-    server: Postgres, broker_url: str, path: Path, url: str, count: int, *, processes: int = 1
+    server: Postgres,
+    broker_url: str,
+    path: Path,
+    url: str,
+    count: int,
+    *,
+    processes: int = 1,
+    interpreted: bool = False,
 ) -> Drained:
     """Consumer processes of the service (``LOYALTY_ROLES=consumer``) drain a topic that was filled before."""
     log = KafkaLog.from_url(broker_url)
@@ -51,6 +59,7 @@ async def over_kafka(
             "LOYALTY_ROLES": "consumer",
             "LOYALTY_LOG_LEVEL": "warning",
             "LOYALTY_CONSUMER_BATCH": str(BATCH),
+            **(native.interpreted() if interpreted else {}),
         }
         async with AsyncExitStack() as stack:
             consuming = [

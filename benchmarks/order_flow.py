@@ -20,10 +20,14 @@ ALONE: Final = "the same batches with the database work alone"
 
 
 class Round(NamedTuple):
-    """One turn: one consumer with either program, then two; ``tps`` is TPC-B before and after."""
+    """One turn: one consumer with either program, then without compiled modules, then two consumers.
+
+    ``tps`` is TPC-B before and after.
+    """
 
     plain: Drained
     realistic: Drained
+    interpreted: Drained
     two: Drained
     tps: float
 
@@ -47,18 +51,19 @@ async def _measure(server: Postgres, broker: KafkaBroker, *, quick: bool) -> lis
     rounds: list[Round] = []
     with folder() as path:
 
-        async def drained(name: str, program: dict[str, Any] | None, processes: int = 1) -> Drained:
+        async def drained(name: str, program: dict[str, Any] | None, **how: Any) -> Drained:
             url = await loyalty_database(server, program)
-            found = await drain.over_kafka(server, broker.url_for(name), path, url, count, processes=processes)
+            found = await drain.over_kafka(server, broker.url_for(name), path, url, count, **how)
             await server.drop(url)
             return found
 
         peer = await server.tpcb(seconds)
         for turn in range(turns):
             plain, realistic = await drained(f"plain{turn}", None), await drained(f"rules{turn}", REALISTIC)
+            interpreted = await drained(f"interpreted{turn}", REALISTIC, interpreted=True)
             two = await drained(f"two{turn}", REALISTIC, processes=2)
             before, peer = peer, await server.tpcb(seconds)
-            rounds.append(Round(plain, realistic, two, (before + peer) / 2))
+            rounds.append(Round(plain, realistic, interpreted, two, (before + peer) / 2))
     plain_alone = await drain.replayed(server, await loyalty_database(server), count)
     realistic_alone = await drain.replayed(server, await loyalty_database(server, REALISTIC), count)
     tpcb = f"TPC-B {', '.join(f'{one.tps:,.0f}' for one in rounds)} tps"
@@ -72,6 +77,12 @@ async def _measure(server: Postgres, broker: KafkaBroker, *, quick: bool) -> lis
             [one.realistic.rate / one.tps for one in rounds],
             TPCB,
             2.5,
+        ),
+        _rate(
+            "orders_to_points_kafka_realistic_interpreted",
+            _middle([one.interpreted for one in rounds]),
+            [one.interpreted.rate / one.tps for one in rounds],
+            TPCB,
         ),
         _rate(
             "orders_to_points_replay_realistic", realistic_alone, [realistic.rate / realistic_alone.rate], ALONE, 0.7
@@ -95,7 +106,9 @@ def _listed(ratios: Sequence[float]) -> str:
     return ", ".join(f"{one:.2f}" for one in ratios)
 
 
-def _rate(name: str, drained: Drained, ratios: Sequence[float], against: str, least: float, more: str = "") -> Result:
+def _rate(
+    name: str, drained: Drained, ratios: Sequence[float], against: str, least: float | None = None, more: str = ""
+) -> Result:
     note = f"CPU an order: consumers {drained.consumer_us:.0f} µs, PostgreSQL {drained.database_us:.0f} µs"
     if len(ratios) > 1:
         note += f"; rounds {_listed(ratios)}"

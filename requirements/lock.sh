@@ -17,4 +17,5 @@ for service in loyalty feedback notifications recommendations; do
   "$uv" pip compile $flags -c requirements/bench.lock $libs "services/$service/pyproject.toml" requirements/run.in -o "requirements/$service.lock"
 done
 "$uv" pip compile $flags -c requirements/bench.lock $libs gateway/pyproject.toml requirements/run.in -o requirements/gateway.lock
+"$uv" pip compile $flags -c requirements/bench.lock requirements/native.in -o requirements/native.lock
 "$uv" pip compile $flags -c requirements/bench.lock requirements/installer.in -o requirements/installer.lock
