@@ -10,8 +10,7 @@ import pytest
 
 from comeback_contracts import order_view, order_wire
 from comeback_contracts.order_merge import from_event
-from comeback_contracts.order_snapshots import snapshot_in
-from comeback_contracts.order_view import view_in, view_of
+from comeback_contracts.order_reading import snapshot_in, view_in, view_of
 from tests.unit.contracts.events import order_event
 
 TIME = "2026-01-01T00:00:00Z"

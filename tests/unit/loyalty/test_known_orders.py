@@ -8,7 +8,7 @@ import pytest
 
 from comeback_contracts.guest import guest_id
 from comeback_contracts.order_merge import from_event, merge
-from comeback_contracts.order_snapshots import snapshot_in
+from comeback_contracts.order_reading import snapshot_in
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
 from comeback_kit.log.port import Record

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from comeback_contracts.order_merge import from_event, merge
-from comeback_contracts.order_view import view_of
+from comeback_contracts.order_reading import view_of
 from loyalty.rules.counting import goods_left
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.explanation import explain

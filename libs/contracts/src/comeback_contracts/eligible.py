@@ -5,7 +5,8 @@ from fractions import Fraction
 from typing import Final, Literal
 
 from comeback_contracts.order_amounts import GOODS, Eligible, Includes, Remaining
-from comeback_contracts.order_view import LineView, Order, OrderView, RefundView, view_of
+from comeback_contracts.order_reading import view_of
+from comeback_contracts.order_view import LineView, Order, OrderView, RefundView
 from comeback_contracts.remaining import refunds_of, remaining
 from comeback_contracts.shares import shares
 

@@ -1,6 +1,6 @@
 """An order as arithmetic looks at it: typed, read-only, and much smaller and faster to read than a plain object.
 
-States stay plain dicts, because they merge; a view is made of one, or straight from an event's bytes.
+States stay plain dicts, because they merge; ``order_reading`` makes a view of one, or of an event's bytes.
 """
 
 from collections.abc import Mapping
@@ -129,16 +129,3 @@ StoredOrder: Final = _as_stored(
     refunds=_ABSENT,  # a map in a state
     attributes=_ABSENT,
 )
-
-
-_STORED: Final = msgspec.json.Decoder(OrderView)
-
-
-def view_of(order: Order) -> OrderView:
-    """The view of an order. Raises ``ValueError`` for what holds none."""
-    return order if isinstance(order, OrderView) else msgspec.convert(order, OrderView)
-
-
-def view_in(document: bytes) -> OrderView:
-    """The view of an order state's JSON."""
-    return _STORED.decode(document)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from comeback_contracts.order_amounts import Remaining
-from comeback_contracts.order_view import LineView, Order, OrderView, RefundView, view_of
+from comeback_contracts.order_reading import view_of
+from comeback_contracts.order_view import LineView, Order, OrderView, RefundView
 from comeback_contracts.shares import shares
 
 

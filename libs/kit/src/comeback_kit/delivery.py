@@ -1,7 +1,6 @@
 """A record on its way into a handler: decoded, or already known to be poison."""
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
@@ -57,12 +56,17 @@ async def read_batch(records: Sequence[Record], types: frozenset[str] | None, re
         batch.deliveries += found
         if reader is not None:
             for delivery in found:
-                if delivery.event is not None:
-                    # Whatever fails here fails again in the handler, where failures are sorted.
-                    with contextlib.suppress(Exception):
-                        batch.ahead[id(delivery.event)] = reader(delivery.event)
+                _read_ahead(delivery.event, reader, batch.ahead)
         await asyncio.sleep(0)
     return batch
+
+
+def _read_ahead(event: Event | None, reader: Reader, ahead: dict[int, Any]) -> None:
+    if event is not None:
+        try:
+            ahead[id(event)] = reader(event)
+        except Exception:  # noqa: BLE001  # it fails again in the handler, where failures are sorted
+            return
 
 
 def decode(

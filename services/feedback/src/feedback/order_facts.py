@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from comeback_contracts.instants import parse_instant
 from comeback_contracts.order_merge import OrderState, has_snapshot
-from comeback_contracts.order_view import view_of
+from comeback_contracts.order_reading import view_of
 from comeback_contracts.remaining import refunds_of, remaining
 
 _PAID: Final = frozenset({"paid", "partially_refunded"})

@@ -7,7 +7,8 @@ import msgspec
 
 from comeback_contracts.instants import format_instant
 from comeback_contracts.order_merge import from_event
-from comeback_contracts.order_view import OrderView, view_of
+from comeback_contracts.order_reading import view_of
+from comeback_contracts.order_view import OrderView
 from comeback_contracts.orders import Order
 from comeback_kit.db import Connection
 from loyalty import tiers

@@ -7,8 +7,8 @@ import msgspec
 
 from comeback_contracts.order_merge import OrderState, from_event
 from comeback_contracts.order_merge import merge as merge_states
-from comeback_contracts.order_snapshots import snapshot_in
-from comeback_contracts.order_view import OrderView, view_in, view_of
+from comeback_contracts.order_reading import snapshot_in, view_in, view_of
+from comeback_contracts.order_view import OrderView
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
 from comeback_kit.log.port import Record

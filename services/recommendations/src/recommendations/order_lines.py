@@ -6,7 +6,8 @@ from typing import Any
 
 from comeback_contracts.instants import parse_instant
 from comeback_contracts.order_merge import OrderState
-from comeback_contracts.order_view import OrderView, view_of
+from comeback_contracts.order_reading import view_of
+from comeback_contracts.order_view import OrderView
 from comeback_contracts.remaining import refunds_of, remaining
 
 

@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from comeback_contracts.eligible import EarnOn, counts
-from comeback_contracts.order_view import CustomerView, Order, OrderView, view_of
+from comeback_contracts.order_reading import view_of
+from comeback_contracts.order_view import CustomerView, Order, OrderView
 from comeback_contracts.remaining import remaining
 
 _PAID: Final = frozenset({"paid", "partially_refunded"})

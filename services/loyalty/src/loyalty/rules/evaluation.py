@@ -5,7 +5,8 @@ from itertools import compress
 from types import MappingProxyType
 from typing import Final
 
-from comeback_contracts.order_view import Order, OrderView, view_of
+from comeback_contracts.order_reading import view_of
+from comeback_contracts.order_view import Order, OrderView
 from loyalty.rules.assessment import Assessment, assess
 from loyalty.rules.basket import Basket
 from loyalty.rules.case import Case

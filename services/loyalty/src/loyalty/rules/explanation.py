@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from comeback_contracts.order_view import Order, view_of
+from comeback_contracts.order_reading import view_of
+from comeback_contracts.order_view import Order
 from comeback_contracts.shares import shares
 from loyalty.rules.assessment import places_of
 from loyalty.rules.case import Goods

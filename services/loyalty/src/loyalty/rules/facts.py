@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 
-from comeback_contracts.order_view import Order, view_of
+from comeback_contracts.order_reading import view_of
+from comeback_contracts.order_view import Order
 from loyalty.local_time import local_date
 from loyalty.rules.compiled import CompiledProgram, CompiledRule
 from loyalty.rules.instants import earned_at

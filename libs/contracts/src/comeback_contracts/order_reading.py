@@ -1,4 +1,4 @@
-"""The state of an order straight from an event's bytes, where it stands there as a state would be written."""
+"""Views of orders, made of what there is: an order or its state, a stored state, an event's bytes."""
 
 from collections.abc import Callable
 from operator import attrgetter
@@ -7,14 +7,25 @@ from typing import Final
 import msgspec
 
 from comeback_contracts.instants import canonical
-from comeback_contracts.order_view import OrderView, StoredOrder
+from comeback_contracts.order_view import Order, OrderView, StoredOrder
 from comeback_contracts.order_wire import INSTANTS
 
 _OPENING: Final = b'{"order":'
 _CLOSING: Final = b"}}"
 _NO_REFUNDS: Final = b',"refunds":{}}'
 _DECODER: Final = msgspec.json.Decoder(StoredOrder)
+_STORED: Final = msgspec.json.Decoder(OrderView)
 _instants: Final[Callable[[OrderView], tuple[str | None, ...]]] = attrgetter(*INSTANTS)
+
+
+def view_of(order: Order) -> OrderView:
+    """The view of an order. Raises ``ValueError`` for what holds none."""
+    return order if isinstance(order, OrderView) else msgspec.convert(order, OrderView)
+
+
+def view_in(document: bytes) -> OrderView:
+    """The view of an order state's JSON."""
+    return _STORED.decode(document)
 
 
 class Snapshot:
