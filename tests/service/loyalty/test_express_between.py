@@ -8,7 +8,7 @@ import pytest
 from comeback_kit.db import ShopDoor
 from loyalty import express, express_rows, redemption
 from loyalty.ids import RANDOM
-from loyalty.program_store import Shop
+from loyalty.shop import Shop
 from loyalty.state import cache_of
 from tests.service.loyalty.express_till import LIFE, Meddle, Ways, at_hand, before, confirm, forget, hold, ready
 from tests.service.loyalty.world import Json, World, event, instant

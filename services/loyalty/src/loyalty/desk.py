@@ -8,9 +8,10 @@ from loyalty.books import Book
 from loyalty.errors import MemberUnknown, RedemptionUnknown
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
-from loyalty.program_store import Shop, ShopCache
+from loyalty.program_store import ShopCache
 from loyalty.redemption_rows import Redemption
 from loyalty.rewards import Reward
+from loyalty.shop import Shop
 
 
 class Desk:

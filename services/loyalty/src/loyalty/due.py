@@ -16,7 +16,8 @@ from loyalty.books import Book, LotRow
 from loyalty.expiry import warnings
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices, transaction_id
-from loyalty.program_store import Shop, ShopCache
+from loyalty.program_store import ShopCache
+from loyalty.shop import Shop
 
 _DUE: Final = """
 select shop_id, customer_id from members where due_at <= $1 and merged_into is null

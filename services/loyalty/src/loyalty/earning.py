@@ -23,11 +23,12 @@ from loyalty.notices import Notices
 from loyalty.order_task import Task
 from loyalty.orders import OrderKey, OrderRow, OrderValues
 from loyalty.posting import Rows
-from loyalty.program_store import Shop, ShopCache
+from loyalty.program_store import ShopCache
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.facts import usage_keys
 from loyalty.rules.instants import placed_at
 from loyalty.settling import Settling
+from loyalty.shop import Shop
 
 STEP: Final = 250
 """How many orders are settled while PostgreSQL writes what the ones before have posted."""

@@ -22,12 +22,13 @@ from loyalty.notices import transaction_id
 from loyalty.orders import OrderRow
 from loyalty.orders import peek as peek_order
 from loyalty.pending import available_at
-from loyalty.program_store import Shop, ShopCache, load_one
+from loyalty.program_store import ShopCache, load_one
 from loyalty.rules.explanation import Explanation, explain
 from loyalty.rules.facts import fix, usage_keys
 from loyalty.rules.instants import delivered_at, earned_at, placed_at
 from loyalty.rules.kept import NOTHING_KEPT, Facts
 from loyalty.schemas.orders import CapPoints, EarnPreviewAnswer, ExplanationAnswer, LinePoints, Posting, RulePoints
+from loyalty.shop import Shop
 
 _NAMES: Final = """
 select distinct unnest(array[m.customer_id, m.merged_into]) as name

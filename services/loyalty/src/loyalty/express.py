@@ -15,10 +15,11 @@ from loyalty.books import Book
 from loyalty.desk import Desk
 from loyalty.express_rows import Seen
 from loyalty.ids import Ids
-from loyalty.program_store import Shop, ShopCache
+from loyalty.program_store import ShopCache
 from loyalty.recent_holds import RecentHolds
 from loyalty.redemption_rows import Redemption
 from loyalty.rewards import Reward
+from loyalty.shop import Shop
 
 
 class Express:

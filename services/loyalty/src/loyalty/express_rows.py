@@ -22,9 +22,9 @@ from loyalty.books import Book, LotRow
 from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
-from loyalty.program_store import Shop
 from loyalty.redemption_rows import COLUMNS, Redemption, from_values, values
 from loyalty.rewards import Reward
+from loyalty.shop import Shop
 from loyalty.till import HOLD_TIMER
 
 _SEEN: Final = f"""

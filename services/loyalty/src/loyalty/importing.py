@@ -15,8 +15,8 @@ from loyalty.ledger import Ledger
 from loyalty.lots import Take
 from loyalty.memo import Memo
 from loyalty.notices import Notices
-from loyalty.program_store import Shop
 from loyalty.schemas.jobs import ImportLot, ImportMember
+from loyalty.shop import Shop
 
 _CHUNK: Final = 500
 _ADD: Final = """

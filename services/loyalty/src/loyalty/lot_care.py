@@ -9,9 +9,9 @@ from loyalty.expiry import expires_at, first_look
 from loyalty.ledger import Ledger
 from loyalty.memo import Memo
 from loyalty.notices import Notices
-from loyalty.program_store import Shop
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.settlement import reclaim
+from loyalty.shop import Shop
 
 
 def activate(ledger: Ledger, notices: Notices, shop: Shop, book: Book, lot: LotRow) -> None:

@@ -9,8 +9,9 @@ from comeback_kit.db import Connection, ShopReader, scoped
 from loyalty.columns import CURRENT
 from loyalty.desk import Desk
 from loyalty.program.tiers import Tiers
-from loyalty.program_store import Shop, ShopCache, load_one
+from loyalty.program_store import ShopCache, load_one
 from loyalty.schemas.members import MemberAnswer, NextTier, PointsAt, TierAnswer
+from loyalty.shop import Shop
 from loyalty.standings import Standing
 from loyalty.tiers import starts
 from loyalty.tiers_rules import first_level, points_to_keep, points_to_next, window_of

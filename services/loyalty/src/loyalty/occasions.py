@@ -10,9 +10,10 @@ from comeback_kit.db import Connection
 from comeback_kit.timers import DueTimer, Timer
 from loyalty import program_store, rewarding
 from loyalty.local_time import local_date, midnight
-from loyalty.program_store import Shop, ShopCache
+from loyalty.program_store import ShopCache
 from loyalty.rewarding import Deed
 from loyalty.rules.activities import Occasion
+from loyalty.shop import Shop
 
 DAY_TIMER: Final = "occasions_of_day"
 _CHUNK: Final = 1000

@@ -6,11 +6,11 @@ from datetime import datetime
 from comeback_contracts.order_view import OrderView
 from loyalty.books import Book, Key
 from loyalty.orders import OrderRow
-from loyalty.program_store import Shop
 from loyalty.rules.basket import Basket
 from loyalty.rules.counting import why_it_does_not_count
 from loyalty.rules.evaluation import Evaluation, basket_of
 from loyalty.rules.instants import earned_at
+from loyalty.shop import Shop
 
 
 class Task:

@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 from comeback_kit.db import Connection
 from loyalty.columns import CURRENT
 from loyalty.orders import OrderRow
-from loyalty.program_store import Shop
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.evaluation import evaluate
 from loyalty.rules.facts import fix
 from loyalty.rules.kept import Facts, Used
+from loyalty.shop import Shop
 from loyalty.tiers_rules import first_level
 
 _COLUMNS: Final = """o.shop_id, o.order_id, o.revision, o.state, o.customer_id, o.program_version, o.kept, o.usage,

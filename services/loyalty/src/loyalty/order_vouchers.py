@@ -11,10 +11,10 @@ from loyalty.books import Book, Key
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
 from loyalty.order_task import Task
-from loyalty.program_store import Shop
 from loyalty.redemption_rows import Redemption
 from loyalty.redemption_rules import points_to_return
 from loyalty.rules.counting import goods_left
+from loyalty.shop import Shop
 
 _FIND: Final = """
 select r.shop_id, r.redemption_id, r.customer_id

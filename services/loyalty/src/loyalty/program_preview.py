@@ -11,9 +11,9 @@ from comeback_kit.db import Connection
 from loyalty import order_trial
 from loyalty.job_rows import Job
 from loyalty.program.document import Program
-from loyalty.program_store import Shop
 from loyalty.rules.compiled import CompiledProgram, compile_program
 from loyalty.schemas.jobs import OrderChange, OrdersPreview, ProgramPreviewAnswer, TierMove, TiersPreview
+from loyalty.shop import Shop
 from loyalty.tiers_history import replay
 from loyalty.tiers_rules import first_level
 

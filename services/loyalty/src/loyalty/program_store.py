@@ -2,14 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from datetime import datetime
-from functools import cached_property
 from typing import Final
 
 from comeback_kit.db import Connection
 from loyalty.errors import ProgramUnknown
 from loyalty.program.document import Program
-from loyalty.rules.compiled import CompiledProgram, compile_program
+from loyalty.shop import Shop
 
 _READ: Final = """
 select s.shop_id, s.revision, s.currency, s.time_zone, s.locale
@@ -22,56 +20,6 @@ _VERSIONS: Final = """
 select p.shop_id, p.version, p.document, p.valid_from
 from unnest($1::text[]) u(shop_id) join programs p using (shop_id) order by p.shop_id, p.version"""
 _KEPT: Final = 1024
-
-
-class Shop:
-    """One shop: its settings and every version of its program."""
-
-    def __init__(self, shop_id: str, revision: int, currency: str, time_zone: str, locale: str) -> None:
-        self.shop_id = shop_id
-        self.revision = revision
-        self.currency = currency
-        self.time_zone = time_zone
-        self.locale = locale
-        self.newest = 0
-        """The newest version, which is in force now."""
-        self._documents: dict[int, Program] = {}
-        self._from: list[tuple[datetime | None, int]] = []
-        self._compiled: dict[int, CompiledProgram] = {}
-
-    def add(self, version: int, document: Program, valid_from: datetime | None) -> None:
-        """A version; call in ascending order. ``valid_from`` None is from ever."""
-        self._documents[version] = document
-        self._from.append((valid_from, version))
-        self.newest = version
-        self.__dict__.pop("current", None)
-
-    def version_at(self, at: datetime) -> int:
-        """The version in force at an instant."""
-        found = self._from[0][1]
-        for valid_from, version in self._from[1:]:
-            if valid_from is not None and valid_from <= at:
-                found = version
-        return found
-
-    @property
-    def is_sole(self) -> bool:
-        """Whether there is only one version, so that no instant need be asked."""
-        return len(self._from) == 1
-
-    @cached_property
-    def current(self) -> CompiledProgram:
-        """The program in force now."""
-        return self.program(self.newest)
-
-    def program(self, version: int) -> CompiledProgram:
-        """A version, ready to evaluate. An unknown number is read as the newest."""
-        found = self._compiled.get(version)
-        if found is None:
-            document = self._documents.get(version) or self._documents[self.newest]
-            found = compile_program(document, currency=self.currency, zone=self.time_zone)
-            self._compiled[version] = found
-        return found
 
 
 class ShopCache:

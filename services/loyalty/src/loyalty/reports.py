@@ -7,9 +7,9 @@ from typing import Final
 import asyncpg
 
 from comeback_kit.db import Connection
-from loyalty.program_store import Shop
 from loyalty.redemption_rules import value_of
 from loyalty.schemas.reports import LiabilityAnswer, LiabilityPart, MonthRow
+from loyalty.shop import Shop
 
 _NOW: Final = """
 select month, tier, sum(points)::bigint as points from (

@@ -12,8 +12,8 @@ from loyalty.ledger import Ledger
 from loyalty.lots import Take
 from loyalty.memo import Memo
 from loyalty.notices import Notices
-from loyalty.program_store import Shop
 from loyalty.redemption_rows import Redemption, State
+from loyalty.shop import Shop
 
 
 def spend(

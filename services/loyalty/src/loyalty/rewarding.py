@@ -15,7 +15,6 @@ from loyalty.member_facts import Counters, all_facts, read_tags, read_usage
 from loyalty.memo import Memo
 from loyalty.notices import Notices
 from loyalty.pending import available_at
-from loyalty.program_store import Shop
 from loyalty.rules.activities import (
     Occasion,
     activity_usage_keys,
@@ -25,6 +24,7 @@ from loyalty.rules.activities import (
 )
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.evaluation import Evaluation
+from loyalty.shop import Shop
 
 
 @dataclass(frozen=True)

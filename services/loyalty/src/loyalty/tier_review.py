@@ -11,7 +11,8 @@ from comeback_kit.timers import DueTimer, Timer
 from loyalty import due, members, posting, program_store, tiers
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
-from loyalty.program_store import Shop, ShopCache
+from loyalty.program_store import ShopCache
+from loyalty.shop import Shop
 
 REVIEW_TIMER: Final = "tier_review"
 _CHUNK: Final = 500

@@ -12,8 +12,8 @@ from loyalty.ledger import Ledger
 from loyalty.memo import Grant, Memo
 from loyalty.notices import Notices, transaction_id
 from loyalty.program.tiers import Level
-from loyalty.program_store import Shop
 from loyalty.rules.compiled import CompiledProgram
+from loyalty.shop import Shop
 from loyalty.standings import Review
 from loyalty.tiers_rules import counts_in, first_level, review, window_of
 

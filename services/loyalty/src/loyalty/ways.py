@@ -9,11 +9,11 @@ from loyalty.local_time import local_date
 from loyalty.member_facts import read_tags, read_usage
 from loyalty.members import peek
 from loyalty.program.rule import Rule
-from loyalty.program_store import Shop
 from loyalty.rules.case import Case
 from loyalty.rules.conditions import compile_conditions
 from loyalty.rules.periods import rule_key
 from loyalty.schemas.me import WaysToEarn, WayToEarn
+from loyalty.shop import Shop
 from loyalty.tiers import level_id_of
 
 _PER: Final = frozenset({"per_amount", "per_quantity"})
