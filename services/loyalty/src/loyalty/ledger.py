@@ -10,7 +10,7 @@ from typing import Any
 
 from loyalty.accounts import Account, Kind
 from loyalty.books import Book, First, LotRow
-from loyalty.lines import line_row
+from loyalty.lines import Transaction
 from loyalty.lots import Take, allocate
 from loyalty.memo import Grant, Memo
 from loyalty.settlement import Settlement
@@ -38,21 +38,19 @@ class Ledger:
 
         Answers the transaction's number.
         """
-        seq = _next(book)
         into: Account = "available" if lot.active else "pending"
         kind = kind if lot.active else "pending_added"
-        line = self._line(
-            book, seq, 0, kind, "transit" if kind == "transferred_in" else "issued", into, points, lot, memo
-        )
+        posted = self._begin(book, kind, memo)
+        posted.move("transit" if kind == "transferred_in" else "issued", into, points, lot)
         if forgiven:
-            line = self._line(book, seq, line, kind, "issued", "owed", forgiven, lot, memo)
+            posted.move("issued", "owed", forgiven, lot)
             book.shortfall -= forgiven
         lot.earned += points
         lot.shortfall -= forgiven
         lot.remaining += points
         lot.changed = True
         if lot.active:
-            self._absorb(book, seq, line, kind, points, lot, memo)
+            _absorb(posted, book, points, lot)
             book.balance += points
             if kind == "earned":
                 book.lifetime_earned += points
@@ -61,7 +59,7 @@ class Ledger:
             book.due_by(lot.available_at)
         if lot.remaining:
             book.due_by(lot.expires_at)
-        return seq
+        return posted.seq
 
     def earn_first(self, book: Book, lot: LotRow, points: int, rule_ids: tuple[str, ...]) -> int:
         """``earn`` for the new lot of an order, of a member without a deficit: its line is written with the lot.
@@ -69,8 +67,9 @@ class Ledger:
         The caller sees to it that the lot's end is watched.
         """
         assert lot.is_new and not lot.earned and book.balance >= 0, lot.lot_id  # noqa: S101, PT018
-        seq = _next(book)
-        lot.first = First(seq, points, lot.active, lot.expires_at, rule_ids)
+        book.seq += 1
+        book.changed = True
+        lot.first = First(book.seq, points, lot.active, lot.expires_at, rule_ids)
         lot.earned = lot.remaining = points
         if lot.active:
             book.balance += points
@@ -78,28 +77,26 @@ class Ledger:
         else:
             book.pending += points
             book.due_by(lot.available_at)
-        return seq
+        return book.seq
 
     def settle(self, book: Book, lot: LotRow, found: Settlement, memo: Memo) -> int:
         """Post what a settlement takes back; answers the number of the last transaction."""
         if found.from_pending:
-            seq = _next(book)
-            self._line(book, seq, 0, "pending_cancelled", "pending", "issued", found.from_pending, lot, memo)
+            self._begin(book, "pending_cancelled", memo).move("pending", "issued", found.from_pending, lot)
             lot.remaining -= found.from_pending
             book.pending -= found.from_pending
         taken = found.from_active + found.from_others
         if taken or found.shortfall:
-            number = _next(book)
-            line = 0
+            posted = self._begin(book, "clawed_back", memo)
             if found.from_active:
-                line = self._line(book, number, 0, "clawed_back", "available", "issued", found.from_active, lot, memo)
+                posted.move("available", "issued", found.from_active, lot)
                 lot.remaining -= found.from_active
             if found.from_others:
-                line = self._take_from_others(book, number, line, found.from_others, memo)
+                self._take_from_others(posted, book, found.from_others)
             if found.shortfall > 0:
-                self._line(book, number, line, "clawed_back", "owed", "issued", found.shortfall, lot, memo)
+                posted.move("owed", "issued", found.shortfall, lot)
             elif found.shortfall < 0:
-                self._line(book, number, line, "clawed_back", "issued", "owed", -found.shortfall, lot, memo)
+                posted.move("issued", "owed", -found.shortfall, lot)
             book.balance -= taken
             book.lifetime_earned -= taken
             book.shortfall += found.shortfall
@@ -108,61 +105,61 @@ class Ledger:
         lot.changed = book.changed = True
         return book.seq
 
-    def _take_from_others(self, book: Book, seq: int, line: int, points: int, memo: Memo) -> int:
+    def _take_from_others(self, posted: Transaction, book: Book, points: int) -> None:
         takes, missing = allocate(book.spendable(self.now), points)
         for take in takes:
             other = book.lots[take.lot_id]
-            line = self._line(book, seq, line, "clawed_back", "available", "issued", take.points, other, memo)
+            posted.move("available", "issued", take.points, other)
             other.remaining -= take.points
             other.changed = True
         if missing:
-            line = self._line(book, seq, line, "clawed_back", "overdrawn", "issued", missing, None, memo)
-        return line
+            posted.move("overdrawn", "issued", missing, None)
 
     def activate(self, book: Book, lot: LotRow) -> int:
         """A pending lot can be spent from now on."""
-        memo = Memo(order_id=lot.order_id, expires_at=lot.expires_at)
         points = lot.remaining
         lot.active = lot.changed = True
         if not points:
             return book.seq
-        seq = _next(book)
-        line = self._line(book, seq, 0, "pending_activated", "pending", "available", points, lot, memo)
-        self._absorb(book, seq, line, "pending_activated", points, lot, memo)
+        memo = Memo(order_id=lot.order_id, expires_at=lot.expires_at)
+        posted = self._begin(book, "pending_activated", memo)
+        posted.move("pending", "available", points, lot)
+        _absorb(posted, book, points, lot)
         book.pending -= points
         book.balance += points
         if lot.scored:
             book.lifetime_earned += points
-        return seq
+        return posted.seq
 
     def expire(self, book: Book, lot: LotRow, reason: str | None = None) -> int:
         """What is left of a lot runs out."""
-        seq, points = _next(book), lot.remaining
+        points = lot.remaining
         memo = Memo(order_id=lot.order_id, reason=reason, expires_at=lot.expires_at)
-        self._line(book, seq, 0, "expired", "available", "expired", points, lot, memo)
+        posted = self._begin(book, "expired", memo)
+        posted.move("available", "expired", points, lot)
         lot.remaining, lot.changed = 0, True
         lot.expired += points
         book.balance -= points
-        return seq
+        return posted.seq
 
     def hold(self, book: Book, takes: Sequence[Take], memo: Memo) -> int:
         """Put points of these lots aside for a redemption."""
-        seq, points = self._move(book, takes, "held", "available", "held", memo)
+        posted, points = self._move(book, takes, "held", "available", "held", memo)
         for take in takes:
             lot = book.lots[take.lot_id]
             lot.remaining -= take.points
             lot.held += take.points
         book.balance -= points
         book.held += points
-        return seq
+        return posted.seq
 
     def spend(self, book: Book, takes: Sequence[Take], memo: Memo) -> int:
         """Held points are gone for good."""
-        seq, points = self._move(book, takes, "spent", "held", "spent", memo)
+        posted, points = self._move(book, takes, "spent", "held", "spent", memo)
         for take in takes:
             book.lots[take.lot_id].held -= take.points
         book.held -= points
-        return seq
+        return posted.seq
 
     def release(self, book: Book, takes: Sequence[Take], memo: Memo) -> int:
         """Held points go back into their lots."""
@@ -179,69 +176,50 @@ class Ledger:
     def withdraw(self, book: Book, takes: Sequence[Take], missing: int, kind: Kind, memo: Memo) -> int:
         """Take points out of lots, and ``missing`` of them below 0: a negative adjustment, or a transfer."""
         into: Account = "transit" if kind == "transferred_out" else "issued"
-        seq, points = self._move(book, takes, kind, "available", into, memo)
+        posted, points = self._move(book, takes, kind, "available", into, memo)
         for take in takes:
             book.lots[take.lot_id].remaining -= take.points
         if missing:
-            self._line(book, seq, len(takes), kind, "overdrawn", into, missing, None, memo)
+            posted.move("overdrawn", into, missing, None)
         book.balance -= points + missing
-        return seq
+        return posted.seq
 
     def fill(self, book: Book, takes: Sequence[Take], memo: Memo) -> int:
         """Let points of these lots fill a balance below 0; the balance stays what it is."""
-        seq, _ = self._move(book, takes, "adjusted", "available", "overdrawn", memo)
+        posted, _ = self._move(book, takes, "adjusted", "available", "overdrawn", memo)
         for take in takes:
             book.lots[take.lot_id].remaining -= take.points
-        return seq
+        return posted.seq
 
     def _give(self, book: Book, takes: Sequence[Take], kind: Kind, source: Account, memo: Memo) -> int:
-        seq, points = self._move(book, takes, kind, source, "available", memo)
-        line = len(takes)
+        posted, points = self._move(book, takes, kind, source, "available", memo)
         for take in takes:
             lot = book.lots[take.lot_id]
             lot.remaining += take.points
-            line = self._absorb(book, seq, line, kind, take.points, lot, memo)
+            _absorb(posted, book, take.points, lot)
             book.balance += take.points
             book.due_by(lot.expires_at)
         assert points >= 0  # noqa: S101  # keeps the sum used by callers honest
-        return seq
+        return posted.seq
 
     def _move(
         self, book: Book, takes: Sequence[Take], kind: Kind, debit: Account, credit: Account, memo: Memo
-    ) -> tuple[int, int]:
-        seq, points = _next(book), 0
-        for line, take in enumerate(takes):
+    ) -> tuple[Transaction, int]:
+        posted, points = self._begin(book, kind, memo), 0
+        for take in takes:
             lot = book.lots[take.lot_id]
-            self._line(book, seq, line, kind, debit, credit, take.points, lot, memo)
+            posted.move(debit, credit, take.points, lot)
             lot.changed = True
             points += take.points
-        return seq, points
+        return posted, points
 
-    def _absorb(self, book: Book, seq: int, line: int, kind: Kind, points: int, lot: LotRow, memo: Memo) -> int:
-        """New points fill a balance below 0 first."""
-        absorbed = min(points, book.deficit)
-        if absorbed:
-            line = self._line(book, seq, line, kind, "available", "overdrawn", absorbed, lot, memo)
-            lot.remaining -= absorbed
-        return line
-
-    def _line(
-        self,
-        book: Book,
-        seq: int,
-        line: int,
-        kind: Kind,
-        debit: Account,
-        credit: Account,
-        points: int,
-        lot: LotRow | None,
-        memo: Memo,
-    ) -> int:
-        self.lines.append(line_row(book, seq, line, kind, debit, credit, points, lot, memo, self.now))
-        return line + 1
+    def _begin(self, book: Book, kind: Kind, memo: Memo) -> Transaction:
+        return Transaction(self.lines, book, kind, memo, self.now)
 
 
-def _next(book: Book) -> int:
-    book.seq += 1
-    book.changed = True
-    return book.seq
+def _absorb(posted: Transaction, book: Book, points: int, lot: LotRow) -> None:
+    """New points fill a balance below 0 first."""
+    absorbed = min(points, book.deficit)
+    if absorbed:
+        posted.move("available", "overdrawn", absorbed, lot)
+        lot.remaining -= absorbed

@@ -1,4 +1,4 @@
-"""A line of the ledger as the row that is written (type ``entry_write``)."""
+"""Lines of the ledger as the rows that are written (type ``entry_write``)."""
 
 from datetime import datetime
 from typing import Any
@@ -6,6 +6,26 @@ from typing import Any
 from loyalty.accounts import Account, Kind
 from loyalty.books import Book, LotRow
 from loyalty.memo import SEPARATOR, Memo
+
+
+class Transaction:
+    """A member's next transaction; its lines are added to ``rows``. ``seq`` is its number."""
+
+    __slots__ = ("_book", "_count", "_kind", "_memo", "_now", "_rows", "seq")
+
+    def __init__(self, rows: list[tuple[Any, ...]], book: Book, kind: Kind, memo: Memo, now: datetime) -> None:
+        book.seq += 1
+        book.changed = True
+        self.seq = book.seq
+        self._rows, self._book, self._kind, self._memo, self._now = rows, book, kind, memo, now
+        self._count = 0
+
+    def move(self, debit: Account, credit: Account, points: int, lot: LotRow | None) -> None:
+        """Points go from the account ``debit`` to ``credit``; where they are a lot's, in that lot."""
+        self._rows.append(
+            line_row(self._book, self.seq, self._count, self._kind, debit, credit, points, lot, self._memo, self._now)
+        )
+        self._count += 1
 
 
 def line_row(
