@@ -25,7 +25,7 @@ from tests.support.postgres import TestServer
 
 MEMBERS = st.sampled_from(["a", "b", "c"])
 ORDERS = st.sampled_from(["1", "2", "3"])
-MODES = st.sampled_from(["clamp", "allow"])
+MODES = st.sampled_from(["clamp", "allow", "pending_only"])
 PROGRAMS: list[dict[str, Any]] = [
     {},
     {"pending": {"kind": "days", "days": 3}, "expiry": {"kind": "rolling", "days": 20}, "spent_points": "proportional"},

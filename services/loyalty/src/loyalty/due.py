@@ -111,9 +111,9 @@ def _lots_until(ledger: Ledger, shop: Shop, book: Book, at: datetime, notices: N
         if not ready:
             break
         lot = min(ready, key=lambda one: (one.available_at or at, one.lot_id))
-        lot_care.expire_passed(ledger, notices, book, lot.available_at or at)
+        lot_care.expire_passed(ledger, notices, shop, book, lot.available_at or at)
         lot_care.activate(ledger, notices, shop, book, lot)
-    lot_care.expire_passed(ledger, notices, book, at)
+    lot_care.expire_passed(ledger, notices, shop, book, at)
 
 
 def _warn(shop: Shop, book: Book, now: datetime, notices: Notices) -> None:

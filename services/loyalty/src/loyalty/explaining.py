@@ -13,6 +13,7 @@ from comeback_contracts.orders import Order
 from comeback_kit.db import Connection
 from loyalty import tiers
 from loyalty.books import Book
+from loyalty.columns import CURRENT
 from loyalty.errors import OrderUnknown
 from loyalty.expiry import expires_at
 from loyalty.history import SIGNED
@@ -39,9 +40,12 @@ select customer_id, seq, kind, min(created_at) as created_at, min(reason) as rea
 from entries join unnest($2::text[]) u(customer_id) using (customer_id)
 where shop_id = $1 and order_id = $3
 group by customer_id, seq, kind order by min(created_at), customer_id, seq"""
-_SHORTFALL: Final = """
-select coalesce(sum(shortfall), 0)::bigint from lots join unnest($2::text[]) u(customer_id) using (customer_id)
-where shop_id = $1 and lot_id = $3"""
+# Of the lot itself: what an order owes may have run out since it was settled.
+_BOOKED: Final = f"""
+select coalesce(sum(l.shortfall), 0)::bigint as shortfall,
+  coalesce(sum(l.earned - l.clawed - l.shortfall) filter (where l.customer_id = (
+    select {CURRENT} from members asked where asked.shop_id = $1 and asked.customer_id = $4)), 0)::bigint as settled
+from lots l join unnest($2::text[]) u(customer_id) using (customer_id) where l.shop_id = $1 and l.lot_id = $3"""
 
 
 async def explanation(tx: Connection, cache: ShopCache, shop_id: str, order_id: str) -> ExplanationAnswer:
@@ -63,13 +67,15 @@ async def explanation(tx: Connection, cache: ShopCache, shop_id: str, order_id: 
         )
         for row in await tx.fetch(_POSTINGS, shop_id, names, order_id)
     ]
+    booked = await tx.fetchrow(_BOOKED, shop_id, names, order.lot_id, order.customer_id)
+    assert booked is not None  # noqa: S101  # sums are one row
     return ExplanationAnswer(
         order_id=order_id,
         customer_id=order.buyer,
         program_version=version,
         points=found.points,
-        settled=order.settled,
-        shortfall=await tx.fetchval(_SHORTFALL, shop_id, names, order.lot_id),
+        settled=booked["settled"],
+        shortfall=booked["shortfall"],
         note=found.note,
         postings=postings,
         **_parts(found),

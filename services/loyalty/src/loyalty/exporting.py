@@ -41,7 +41,7 @@ select e.customer_id, e.seq, e.line, e.kind, e.debit, e.credit, e.points, e.lot_
 from unnest($2::text[]) u(customer_id) join entries e on e.shop_id = $1 and e.customer_id = u.customer_id
 order by e.created_at, e.customer_id, e.seq, e.line"""
 _ORDERS: Final = """
-select o.order_id, o.state, o.program_version, o.settled from lots l
+select o.order_id, o.state, o.program_version, l.earned - l.clawed - l.shortfall as settled from lots l
 join orders o on o.shop_id = l.shop_id and o.order_id = l.order_id
 where l.shop_id = $1 and l.customer_id = $2 order by l.earned_at"""
 

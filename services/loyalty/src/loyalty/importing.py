@@ -73,7 +73,7 @@ async def _book(tx: Connection, shop: Shop, people: Sequence[ImportMember], now:
             if lot_id not in book.lots and lot.lot_id not in book.lots:  # the shop's own export brings its own lots
                 _lot(shop, ledger, book, lot_id, lot)
                 booked += 1
-        lot_care.expire_passed(ledger, notices, book, now)
+        lot_care.expire_passed(ledger, notices, shop, book, now)
         tiers.look(ledger, shop, book, now, notices)
     await posting.flush(tx, ledger)
     return booked

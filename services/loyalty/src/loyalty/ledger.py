@@ -132,7 +132,7 @@ class Ledger:
         return posted.seq
 
     def expire(self, book: Book, lot: LotRow, reason: str | None = None) -> int:
-        """What is left of a lot runs out."""
+        """What is left of a lot runs out, and is owed no longer: a shortfall counts only what was used."""
         points = lot.remaining
         memo = Memo(order_id=lot.order_id, reason=reason, expires_at=lot.expires_at)
         posted = self._begin(book, "expired", memo)
@@ -140,6 +140,11 @@ class Ledger:
         lot.remaining, lot.changed = 0, True
         lot.expired += points
         book.balance -= points
+        forgiven = lot.shortfall - lot.account.used if lot.shortfall else 0
+        if forgiven > 0:  # of ``pending_only``, which leaves active points where they are
+            posted.move("issued", "owed", forgiven, lot)
+            lot.shortfall -= forgiven
+            book.shortfall -= forgiven
         return posted.seq
 
     def hold(self, book: Book, takes: Sequence[Take], memo: Memo) -> int:

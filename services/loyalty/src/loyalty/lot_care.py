@@ -30,7 +30,7 @@ def watch(program: CompiledProgram, book: Book, lot: LotRow) -> None:
         book.due_by(first_look(program.expiry, lot.expires_at))
 
 
-def expire_passed(ledger: Ledger, notices: Notices, book: Book, at: datetime) -> None:
+def expire_passed(ledger: Ledger, notices: Notices, shop: Shop, book: Book, at: datetime) -> None:
     """Let run out what could be spent until ``at`` at the latest; soonest first."""
     passed = [
         lot
@@ -38,8 +38,9 @@ def expire_passed(ledger: Ledger, notices: Notices, book: Book, at: datetime) ->
         if lot.active and lot.remaining > 0 and lot.expires_at is not None and lot.expires_at <= at
     ]
     for lot in sorted(passed, key=lambda one: (one.expires_at or at, one.lot_id)):
-        points = lot.remaining
+        points, settled = lot.remaining, lot.settled
         seq = ledger.expire(book, lot)
+        tiers.count(shop, book, lot, ledger.now, points=lot.settled - settled, spend=0, orders=0)
         notices.points("expired", book, points, seq, order_id=lot.order_id)
 
 
@@ -55,7 +56,7 @@ def came_back(ledger: Ledger, notices: Notices, shop: Shop, book: Book, lot_ids:
                 memo = Memo(order_id=lot.order_id, reason="shortfall")
                 seq = ledger.settle(book, lot, found, memo)
                 notices.points("clawed_back", book, found.clawed, seq, order_id=lot.order_id, reason="shortfall")
-    expire_passed(ledger, notices, book, ledger.now)
+    expire_passed(ledger, notices, shop, book, ledger.now)
 
 
 def slide(shop: Shop, book: Book, at: datetime) -> None:

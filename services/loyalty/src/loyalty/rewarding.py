@@ -130,5 +130,5 @@ def _pay(deed: Deed, shop: Shop, book: Book, ledger: Ledger, notices: Notices, c
     tiers.count(shop, book, lot, ledger.now, points=found.points, spend=0, orders=0)
     more = None if lot.active else {"pending": True, "available_at": lot.available_at}
     notices.points("earned", book, found.points, seq, reason=deed.reason, origin=deed.cause, more=more)
-    lot_care.expire_passed(ledger, notices, book, ledger.now)
+    lot_care.expire_passed(ledger, notices, shop, book, ledger.now)
     tiers.look(ledger, shop, book, ledger.now, notices)

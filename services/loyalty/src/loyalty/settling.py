@@ -52,7 +52,7 @@ class Settling:
         if evaluation.counts:
             _slide(task, book, lot)
         if lot.remaining and lot.expires_at is not None and lot.expires_at <= self.ledger.now:
-            lot_care.expire_passed(self.ledger, self.notices, book, self.ledger.now)
+            lot_care.expire_passed(self.ledger, self.notices, task.shop, book, self.ledger.now)
         tiers.look(self.ledger, task.shop, book, self.ledger.now, self.notices)
 
     def _fix(self, task: Task, book: Book) -> bool:

@@ -60,18 +60,25 @@ _LOTS: Final = f"""{_LINES}, replay as (
 )
 select l.shop_id, l.customer_id, l.lot_id, l.remaining, l.held, l.earned, l.expired, l.shortfall,
   coalesce(r.remaining, 0) as r_remaining, coalesce(r.held, 0) as r_held, coalesce(r.earned, 0) as r_earned,
-  coalesce(r.expired, 0) as r_expired
+  coalesce(r.expired, 0) as r_expired, coalesce(r.shortfall, 0) as r_shortfall
 from lots l left join replay r using (shop_id, customer_id, lot_id)
 where l.remaining <> coalesce(r.remaining, 0) or l.held <> coalesce(r.held, 0) or l.earned <> coalesce(r.earned, 0)
-  or l.expired <> coalesce(r.expired, 0)
+  or l.expired <> coalesce(r.expired, 0) or l.shortfall <> coalesce(r.shortfall, 0)
   or l.clawed > l.earned or l.shortfall > greatest(0, l.earned - l.clawed - l.expired)"""
-_ORDERS: Final = """
+# An order's row says what its last settlement came to. Whatever of its shortfall ran out since is in the lot alone.
+_ORDERS: Final = f"""{_LINES}, forgiven as (
+  select shop_id, lot_id, sum(points) as points from lines
+  where kind = 'expired' and credit = 'owed' group by shop_id, lot_id
+)
 select o.shop_id, o.order_id, o.settled, l.earned - l.clawed - l.shortfall as booked
 from orders o
 join members m on m.shop_id = o.shop_id and m.customer_id = o.customer_id
 left join lots l on l.shop_id = o.shop_id and l.customer_id = coalesce(m.merged_into, o.customer_id)
   and l.lot_id = 'order:' || o.order_id
-where o.kept is not null and o.settled is distinct from l.earned - l.clawed - l.shortfall"""
+left join forgiven f on f.shop_id = l.shop_id and f.lot_id = l.lot_id
+where o.kept is not null and (l.lot_id is null
+  or o.settled not between l.earned - l.clawed - l.shortfall - coalesce(f.points, 0)
+    and l.earned - l.clawed - l.shortfall)"""
 _HOLDS: Final = """
 select m.shop_id, m.customer_id, m.held, coalesce(sum(r.points), 0) as in_redemptions
 from members m left join redemptions r
