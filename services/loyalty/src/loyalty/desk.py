@@ -78,11 +78,13 @@ class Desk:
         return book, one
 
     async def _redemption_of_another(self, tx: Connection, redemption_id: str) -> tuple[Book, Redemption]:
-        """The same for the redemption of a member who was merged or erased meanwhile."""
+        """The same for the redemption of a member who is erased. Whoever was merged meanwhile may be locked already."""
         seen = await redemption_rows.find(tx, self.shop_id, redemption_id)
         if seen is None:
             raise RedemptionUnknown
         book = (await self.members(tx, [seen.customer_id], erased=True))[seen.customer_id]
+        if book.erased_at is None:
+            raise members.merged_meanwhile()
         (one,) = await redemption_rows.lock(tx, [seen.key])
         await members.read_lots(tx, [book], {book.key: [take.lot_id for take in one.takes]})
         return book, one

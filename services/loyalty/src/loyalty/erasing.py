@@ -8,13 +8,6 @@ from comeback_kit import idempotency
 from comeback_kit.db import Connection
 from loyalty import members, orders
 
-_NAMES: Final = """
-with account as (
-  select coalesce(merged_into, customer_id) as name from members where shop_id = $1 and customer_id = $2
-)
-select name as customer_id from account
-union select m.customer_id from account a join members m on m.shop_id = $1 and m.merged_into = a.name
-order by customer_id"""
 _TOMBSTONES: Final = """
 insert into tombstones as t (shop_id, customer_hash, erased_at)
 select $1, hash, $3 from unnest($2::bytea[]) hash order by hash
@@ -33,8 +26,8 @@ async def erase(tx: Connection, shop_id: str, customer_id: str, *, at: datetime)
     An id that was merged stands for the account that it was merged into. A hash of each name and the instant stay, so
     that no late or replayed update brings the person back.
     """
-    await members.make(tx, [(shop_id, customer_id)], at)
-    names = [row["customer_id"] for row in await tx.fetch(_NAMES, shop_id, customer_id)]
+    book = (await members.lock(tx, [(shop_id, customer_id)], at, create=True))[shop_id, customer_id]
+    names = sorted([book.customer_id, *await members.lock_names(tx, book)])
     await orders.forget_notes(tx, shop_id, names)
     await tx.execute(_TOMBSTONES, shop_id, [hash_of(shop_id, name) for name in names], at)
     await tx.execute(_MARK, shop_id, names, at)

@@ -78,6 +78,7 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
 
 
 async def _move(tx: Connection, gone: Book, stays: Book, now: datetime) -> None:
+    await members.lock_names(tx, gone)
     await merged_lots.join(tx, gone, stays)
     for statement in _MOVE:
         await tx.execute(statement, gone.shop_id, gone.customer_id, stays.customer_id)

@@ -16,6 +16,7 @@ from loyalty import posting
 from loyalty.books import Book, LotRow
 from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS
 from loyalty.ledger import Ledger
+from loyalty.members import merged_meanwhile
 from loyalty.notices import Notices
 from loyalty.redemption_rows import COLUMNS, Redemption, from_values, values
 from loyalty.rewards import Reward
@@ -26,21 +27,22 @@ _MEMBER: Final = ", ".join(f"m.{column}" for column in MEMBER_COLUMNS)
 _LOT: Final = ", ".join(f"l.{column}" for column in LOT_COLUMNS)
 # ``fresh``: whether the member is as this statement's snapshot has them. Whoever changes a lot rewrites its member's
 # row, so then the lots of the snapshot are the present ones; else another transaction was waited for, and they are read
-# anew.
+# anew. An id that was merged before the snapshot is not locked: its account is, in its place.
 _LOCKED: Final = f"""
 select {_MEMBER}, s.revision, {_LOT}, m.xmin = (select x.xmin from members x where %s) as fresh%s
 from members m join shops s on s.shop_id = m.shop_id %s
 left join lots l on l.shop_id = m.shop_id and l.customer_id = m.customer_id and (l.remaining > 0 or l.held > 0)
 where %s for update of m"""
 _HERE: Final = "{0}.shop_id = $1 and {0}.customer_id = $2"
+_UNMERGED: Final = f"{_HERE.format('m')} and (select x.merged_into from members x where {_HERE.format('x')}) is null"
 _THERE: Final = """{0}.shop_id = $1 and {0}.customer_id = (
   select y.customer_id from redemptions y where y.shop_id = $1 and y.redemption_id = $2)"""
-_LOCK: Final = _LOCKED % (_HERE.format("x"), "", "", _HERE.format("m"))
+_LOCK: Final = _LOCKED % (_HERE.format("x"), "", "", _UNMERGED)
 _LOCK_REWARD: Final = _LOCKED % (
     _HERE.format("x"),
     ", w.reward_id, w.document::text, w.stock_left, w.created_at, w.updated_at",
     "join rewards w on w.shop_id = m.shop_id and w.reward_id = $3 and w.deleted_at is null",
-    _HERE.format("m"),
+    _UNMERGED,
 )
 _LOCK_REDEMPTION: Final = (
     _LOCKED
@@ -125,7 +127,11 @@ async def lock_redemption(tx: Connection, shop_id: str, redemption_id: str) -> t
 
 
 def _locked(rows: Sequence[asyncpg.Record]) -> Locked | None:
-    if not rows or rows[0]["merged_into"] is not None or rows[0]["erased_at"] is not None:
+    if not rows:
+        return None
+    if rows[0]["merged_into"] is not None:
+        raise merged_meanwhile()
+    if rows[0]["erased_at"] is not None:
         return None
     book = Book(rows[0][:_REVISION])
     if rows[0]["fresh"]:
