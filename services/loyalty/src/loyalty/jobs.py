@@ -23,16 +23,21 @@ async def start(tx: Connection, job: Job) -> None:
 
 
 async def step(tx: Connection, due: Sequence[DueTimer], context: Context, cache: ShopCache) -> None:
-    """Do the next step of every job that is due; jobs that are not done set their next one."""
-    for timer in due:
-        job = await lock(tx, timer.shop_id, timer.ref)
-        if job is None or job.state != "running":
-            continue
-        job.updated_at = context.now
-        await _step(tx, job, context, cache)
-        await write(tx, job)
-        if job.state == "running":
-            await timers.schedule(tx, [Timer(job.shop_id, STEP_TIMER, job.job_id, context.now)])
+    """Do the next step of the job that is due first; if it is not done it sets its next one.
+
+    The others are due next. Two imports in one transaction would lock members out of order.
+    """
+    first, *others = due
+    if others:
+        await timers.schedule(tx, [Timer(one.shop_id, STEP_TIMER, one.ref, one.due_at) for one in others])
+    job = await lock(tx, first.shop_id, first.ref)
+    if job is None or job.state != "running":
+        return
+    job.updated_at = context.now
+    await _step(tx, job, context, cache)
+    await write(tx, job)
+    if job.state == "running":
+        await timers.schedule(tx, [Timer(job.shop_id, STEP_TIMER, job.job_id, context.now)])
 
 
 async def _step(tx: Connection, job: Job, context: Context, cache: ShopCache) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from comeback_kit import timers
@@ -29,7 +30,7 @@ async def start(tx: Connection, shop_id: str, now: datetime) -> None:
 async def step(tx: Connection, due_timers: Sequence[DueTimer], context: Context, cache: ShopCache) -> None:
     """Look at the next members of each shop."""
     shops = await program_store.load(tx, cache, {timer.shop_id for timer in due_timers})
-    for timer in due_timers:
+    for timer in sorted(due_timers, key=attrgetter("shop_id")):  # as members are locked
         if timer.shop_id in shops:
             await _chunk(tx, shops[timer.shop_id], timer.payload["after"], context.now)
 
