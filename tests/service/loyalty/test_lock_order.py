@@ -4,7 +4,9 @@ Every test stops one transaction in the middle and lets it go on when another wa
 """
 
 import asyncio
+import random
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -12,8 +14,20 @@ import pytest
 
 from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
-from loyalty import members
+from comeback_kit.errors import TransientError
+from comeback_kit.timers import DueTimer
+from loyalty import due_work, members, occasions, orders, program_store
+from loyalty.consumers import TIMERS
 from tests.service.loyalty.world import HANDLERS, World, event, instant
+
+DAY = {"day": "2026-03-11", "after": ""}
+
+
+async def handled(shop: World, topic: str, *events: Any) -> None:
+    """One transaction of a handler, without the consumer's retries."""
+    runtime = shop.service.runtime
+    async with runtime.db.work() as tx:
+        await HANDLERS[topic](tx, events, Context(shop.now, runtime))
 
 
 def merging(shop: World, source: str, target: str) -> Any:
@@ -32,6 +46,54 @@ async def lock(shop: World, tx: Connection, *names: str) -> None:
     """Lock members who must be free: long before PostgreSQL looks for a deadlock."""
     keys = [("demo", name) for name in names]
     await asyncio.wait_for(members.lock(tx, keys, shop.now, create=False), 0.5)
+
+
+async def handed_over(shop: World, order_id: str, first: str, second: str) -> None:
+    await shop.order(order_id, 10_000, first)
+    await shop.pay(60, f"x{order_id}", first)
+    shop.clock.now = shop.now.replace(second=shop.now.second + 1)
+    await shop.order(order_id, 10_000, second)
+
+
+@pytest.mark.parametrize(("source", "target"), [("b", "c"), ("c", "b")])
+async def test_a_merge_waits_for_an_order_before_it_locks_the_members(shop: World, source: str, target: str) -> None:
+    await handed_over(shop, "1", "b", "c")
+    async with shop.service.runtime.db.work() as tx:
+        await orders.lock(tx, [("demo", "1")])
+        merge = await waiting(handled(shop, "customers", merging(shop, source, target)))
+        await lock(shop, tx, "b", "c")
+    await merge
+    await shop.check()
+    assert sum((await shop.numbers(target))[::2]) == 100
+
+
+async def test_merges_of_one_batch_lock_all_their_orders_and_members_first(shop: World) -> None:
+    await handed_over(shop, "2", "a", "b")
+    await shop.adjust(5, "c")
+    merges = [merging(shop, "d", "c"), merging(shop, "b", "a")]
+    news = event("customer.updated", {"customer_id": "z", "tags": ["vip"]}, at=shop.now)
+    async with shop.service.runtime.db.work() as tx:
+        await orders.lock(tx, [("demo", "2")])
+        batch = await waiting(handled(shop, "customers", news, *merges))
+        await lock(shop, tx, "a", "c", "z")
+    await batch
+    async with shop.service.runtime.db.work() as tx:
+        await lock(shop, tx, "a")
+        batch = await waiting(handled(shop, "customers", merging(shop, "e", "c"), merging(shop, "f", "a")))
+        await lock(shop, tx, "c")
+    await batch
+    await shop.check()
+
+
+async def test_an_erased_members_orders_are_locked_before_them(shop: World) -> None:
+    await shop.order("1", 10_000, "b", attributes={"note": "x"})
+    async with shop.service.runtime.db.work() as tx:
+        await orders.lock(tx, [("demo", "1")])
+        news = event("customer.updated", {"customer_id": "b", "tags": ["vip"]}, at=shop.now)
+        gone = event("customer.erased", {"customer_id": "b", "at": instant(shop.now)}, at=shop.now)
+        batch = await waiting(handled(shop, "customers", news, gone))
+        await lock(shop, tx, "b")
+    await batch
 
 
 @pytest.mark.parametrize("create", [True, False])
@@ -98,3 +160,96 @@ async def test_a_call_about_a_merged_id_waits_for_the_account_alone(shop: World)
         await HANDLERS["customers"](tx, [merging(shop, "m", "a")], Context(shop.now, shop.service.runtime))
     await call
     assert await shop.balance("a") == 105
+
+
+async def test_a_birthday_waits_for_the_program_before_it_locks_the_member(shop: World) -> None:
+    await shop.program(rules=[{"id": "b", "kind": "birthday", "points": 40}])
+    await shop.adjust(5, "c")
+    news = event("customer.updated", {"customer_id": "c", "birthday": "1990-03-10"}, at=shop.now)
+    async with shop.service.runtime.db.work() as tx:
+        await program_store.lock(tx, ["demo"])
+        batch = await waiting(handled(shop, "customers", news))
+        await lock(shop, tx, "c")
+    await batch
+    assert await shop.balance("c") == 45
+
+
+async def test_nothing_deadlocks_while_orders_change_hands_between_people_who_are_merged(shop: World) -> None:
+    """Who finds at the last moment that somebody was merged, or an order changed hands, tries again; that is all."""
+    await shop.program(rules=[{"id": "b", "kind": "birthday", "points": 4}, {"id": "p", "kind": "per_amount"}])
+    dice = random.Random(5)
+    names = [f"m{number:02}" for number in range(24)]
+    placed = [f"o{number:02}" for number in range(40)]
+    await shop.take(*[shop.order_event(order, customer=dice.choice(names)) for order in placed])
+    batches: list[tuple[str, list[Any]]] = []
+    for number in range(30):
+        at = shop.now.replace(second=1 + number)
+        moved = [shop.order_event(order, customer=dice.choice(names), at=at) for order in dice.sample(placed, 8)]
+        news = [
+            event("customer.updated", {"customer_id": name, "birthday": "1990-03-10"}, at=at)
+            for name in dice.sample(names, 3)
+        ]
+        ends = [merging(shop, *dice.sample(names, 2)) for _ in range(2)]
+        if number % 10 == 9:
+            ends.append(event("customer.erased", {"customer_id": dice.choice(names), "at": instant(at)}, at=at))
+        batches += [("orders", moved), ("customers", [*news, *ends])]
+
+    async def taken(topic: str, batch: list[Any]) -> None:
+        while True:
+            try:
+                return await handled(shop, topic, *batch)
+            except (asyncpg.SerializationError, asyncpg.LockNotAvailableError, TransientError):
+                await asyncio.sleep(dice.random() / 50)
+
+    async def adjusted(name: str) -> None:
+        body = {"points": 1, "reason": "x"}
+        answer = await shop.client.post(f"/v1/loyalty/members/{name}/adjustments", json=body)
+        assert answer.status_code in (201, 404), answer.text
+
+    await asyncio.gather(
+        *[taken(topic, batch) for topic, batch in batches],
+        *[adjusted(dice.choice(names)) for _ in range(20)],
+        *[due_work.run_once(shop.service.runtime, 100) for _ in range(5)],
+    )
+    await shop.check()
+
+
+async def test_two_imports_lock_their_members_one_after_the_other(shop: World) -> None:
+    for name in ("z", "a"):
+        await shop.adjust(5, name)
+        row = b'{"customer_id": "%s", "lots": [{"points": 7, "earned_at": "2026-01-01T00:00:00Z"}]}' % name.encode()
+        kind = {"Content-Type": "application/x-ndjson"}
+        answer = await shop.client.post("/v1/loyalty/imports/members", content=row, headers=kind)
+        assert answer.status_code == 202, answer.text
+        shop.clock.now += timedelta(seconds=1)
+    async with shop.service.runtime.db.work() as tx:
+        await lock(shop, tx, "a")
+        work = await waiting(shop.work())
+        await lock(shop, tx, "z")
+    await work
+    assert [await shop.balance(name) for name in ("a", "z")] == [12, 12]
+
+
+async def test_days_of_several_shops_begin_in_the_order_in_which_members_are_locked(shop: World) -> None:
+    """The day of the second shop is due earlier."""
+    late = instant(shop.now.replace(hour=13))
+    await shop.shop("east")
+    context = Context(shop.now, shop.service.runtime)
+    for name in ("demo", "east"):
+        document = {"rules": [{"id": "b", "kind": "birthday", "points": 40}]}
+        answer = await shop.service.client(name).put("/v1/loyalty/program", json=document)
+        assert answer.status_code == 200
+        data = {"customer_id": "c", "birthday": "1990-03-11", "updated_at": late}
+        await shop.take(event("customer.updated", data, at=shop.now, shop=name))
+    timers = [DueTimer(name, occasions.DAY_TIMER, "", shop.now, DAY, 0) for name in ("east", "demo")]
+
+    async def days() -> None:
+        async with shop.service.runtime.db.work() as tx:
+            await TIMERS[occasions.DAY_TIMER](tx, timers, context)
+
+    async with shop.service.runtime.db.work() as tx:
+        await lock(shop, tx, "c")
+        work = await waiting(days())
+        await asyncio.wait_for(members.lock(tx, [("east", "c")], shop.now, create=False), 0.5)
+    await work
+    assert await shop.balance("c") == 40

@@ -13,10 +13,11 @@ from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
-from loyalty import erasing, members, merging, occasions, program_store, rewarding, tiers
+from loyalty import customer_locks, erasing, members, merging, occasions, program_store, rewarding, tiers
 from loyalty.books import Key
 from loyalty.local_time import local_date
 from loyalty.program_store import ShopCache
+from loyalty.shop import Shop
 from loyalty.views import CustomerErased, CustomerMerged, CustomerUpdated
 
 _READ: Final = """
@@ -47,9 +48,10 @@ where m.shop_id = u.shop_id and m.customer_id = u.customer_id"""
 
 async def take(tx: Connection, events: Sequence[Event], context: Context, cache: ShopCache) -> None:
     """Take a batch of ``customer.*``; safe to repeat and in any order."""
-    await _update(
-        tx, [one for one in events if one.type in ("customer.registered", "customer.updated")], context, cache
-    )
+    updates = [one for one in events if one.type in customer_locks.UPDATES]
+    shops = await _shops(tx, updates, cache)
+    await customer_locks.lock(tx, events, context.now)
+    await _update(tx, updates, shops, context)
     for one in events:
         if one.type == "customer.merged":
             view = one.view(CustomerMerged)
@@ -59,7 +61,16 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
             await erasing.erase(tx, one.shopid, erased.customer_id, at=erased.at or one.at)
 
 
-async def _update(tx: Connection, events: Sequence[Event], context: Context, cache: ShopCache) -> None:
+async def _shops(tx: Connection, updates: Sequence[Event], cache: ShopCache) -> dict[str, Shop]:
+    """The shops of these events; first of all, and for settling where what is said may pay at once."""
+    wanted = {one.shopid for one in updates}
+    shops = await program_store.load(tx, cache, wanted) if wanted else {}
+    if any(occasions.kinds_of(shop) for shop in shops.values()):
+        shops = await program_store.load(tx, cache, wanted, settling=True)
+    return shops
+
+
+async def _update(tx: Connection, events: Sequence[Event], shops: dict[str, Shop], context: Context) -> None:
     if not events:
         return
     said, kept = await _heard(tx, events, context.now)
@@ -70,7 +81,6 @@ async def _update(tx: Connection, events: Sequence[Event], context: Context, cac
         merged = merge_fields(kept[key][0], fields)
         if merged != kept[key][0]:
             changed[key] = merged
-    shops = await program_store.load(tx, cache, {key[0] for key in changed})
     rows = _rows(changed, {shop_id: shop.current.zone for shop_id, shop in shops.items()})
     await _let_start(tx, [key for key in changed if key[0] in shops and tiers.starts(shops[key[0]], 0)], context.now)
     deeds = [
@@ -79,9 +89,6 @@ async def _update(tx: Connection, events: Sequence[Event], context: Context, cac
         if shop_id in shops
         for deed in occasions.on_the_day(shops[shop_id], name, birthday, joined, context.now)
     ]
-    if deeds:  # members are locked before their profiles are written
-        shops = await program_store.load(tx, cache, set(shops), settling=True)
-        await members.lock(tx, {deed.key for deed in deeds}, context.now, create=True)
     if rows:
         await tx.execute(_WRITE, *[list(column) for column in zip(*rows, strict=True)])
     if deeds:

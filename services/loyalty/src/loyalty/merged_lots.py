@@ -3,14 +3,15 @@
 from typing import Final
 
 from comeback_kit.db import Connection
-from loyalty import lot_care, members
+from loyalty import lot_care, members, orders
 from loyalty.books import Book
 from loyalty.desk import Desk
 
 # What says when points can be spent and until when: of the lot in which points are, else of the order's present buyer.
 _TAKEN: Final = ("program_version", "warned", "earned_at", "available_at", "expires_at")
 _SHARED: Final = """
-select x.lot_id from lots x join lots y on y.shop_id = x.shop_id and y.customer_id = $3 and y.lot_id = x.lot_id
+select x.lot_id, x.order_id
+from lots x join lots y on y.shop_id = x.shop_id and y.customer_id = $3 and y.lot_id = x.lot_id
 where x.shop_id = $1 and x.customer_id = $2 order by x.lot_id"""
 _JOIN: Final = f"""
 with same as (
@@ -45,6 +46,8 @@ async def make_alike(tx: Connection, desk: Desk, gone: Book, stays: Book) -> lis
     found = await tx.fetch(_SHARED, gone.shop_id, gone.customer_id, stays.customer_id)
     shared: list[str] = [row["lot_id"] for row in found]
     if shared:
+        named = [(gone.shop_id, row["order_id"]) for row in found if row["order_id"] is not None]
+        await orders.lock(tx, named, waiting=False)
         await members.read_lots(tx, [gone, stays], {gone.key: shared, stays.key: shared})
     for lot_id in shared:
         for book, other in ((gone, stays), (stays, gone)):

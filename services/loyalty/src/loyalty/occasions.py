@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from typing import Final
 
 from comeback_kit import timers
@@ -34,7 +35,7 @@ def first_timer(shop_id: str, zone_day: date, zone_midnight: datetime) -> Timer:
 async def come_round(tx: Connection, due: Sequence[DueTimer], context: Context, cache: ShopCache) -> None:
     """Pay the occasions of the days that have begun; the timer goes on with the next chunk, or the next day."""
     shops = await program_store.load(tx, cache, {timer.shop_id for timer in due}, settling=True)
-    for timer in due:
+    for timer in sorted(due, key=attrgetter("shop_id")):  # as members are locked
         shop = shops.get(timer.shop_id)
         if shop is not None:
             await _one(tx, shop, date.fromisoformat(timer.payload["day"]), timer.payload["after"], context.now)
@@ -42,7 +43,7 @@ async def come_round(tx: Connection, due: Sequence[DueTimer], context: Context, 
 
 async def _one(tx: Connection, shop: Shop, day: date, after: str, now: datetime) -> None:
     zone = shop.current.zone
-    kinds = {rule.kind for rule in shop.current.document.rules} & {"birthday", "anniversary"}
+    kinds = kinds_of(shop)
     last = None
     if kinds:
         rows = await tx.fetch(_FIND, shop.shop_id, after, _month_days(day), f"{day.year:04d}", _CHUNK)
@@ -65,12 +66,17 @@ async def _one(tx: Connection, shop: Shop, day: date, after: str, now: datetime)
     await timers.schedule(tx, [upcoming])
 
 
+def kinds_of(shop: Shop) -> set[str]:
+    """Which of birthdays and anniversaries the shop's program pays for."""
+    return {rule.kind for rule in shop.current.document.rules if rule.kind in ("birthday", "anniversary")}
+
+
 def on_the_day(shop: Shop, customer_id: str, birthday: str | None, joined: str | None, now: datetime) -> list[Deed]:
     """What has come round today for somebody of whom it is learned only now, after the day's timer has passed.
 
     ``birthday`` and ``joined`` are ISO dates. Whoever was paid for this year already is not paid again.
     """
-    kinds = {rule.kind for rule in shop.current.document.rules}
+    kinds = kinds_of(shop)
     day = local_date(now, shop.current.zone)
     days = _month_days(day)
     deeds = []

@@ -27,6 +27,7 @@ _LOCK: Final = f"""
 select {_COLUMNS}
 from unnest($1::text[], $2::text[]) u(shop_id, order_id) join orders o using (shop_id, order_id)
 order by o.shop_id, o.order_id for update of o"""
+_LOCK_NOW: Final = f"{_LOCK} nowait"
 _PEEK: Final = f"select {_COLUMNS} from orders o where shop_id = $1 and order_id = $2"
 _EARNED_WITH: Final = """
 select distinct shop_id, order_id from lots
@@ -152,20 +153,23 @@ async def take_events(tx: Connection, events: Sequence[Event], context: Context)
     return [order for order in touched.values() if order.changed]
 
 
-async def lock(tx: Connection, keys: Iterable[OrderKey]) -> list[OrderRow]:
-    """Lock the orders that are there, in (shop, id) order."""
+async def lock(tx: Connection, keys: Iterable[OrderKey], *, waiting: bool = True) -> list[OrderRow]:
+    """Lock the orders that are there, in (shop, id) order; before any member.
+
+    Without ``waiting`` it raises where somebody else has one: for members that are locked already.
+    """
     wanted = sorted(set(keys))
     if not wanted:
         return []
-    rows = await tx.fetch(_LOCK, [key[0] for key in wanted], [key[1] for key in wanted])
+    rows = await tx.fetch(_LOCK if waiting else _LOCK_NOW, [key[0] for key in wanted], [key[1] for key in wanted])
     return [OrderRow.read(row) for row in rows]
 
 
 async def forget_notes(tx: Connection, shop_id: str, customer_ids: Sequence[str]) -> None:
-    """Drop the attributes of the orders that these members earned with; the ledger needs none of them."""
+    """Drop the attributes of the orders that these locked members earned with; the ledger needs none of them."""
     rows = await tx.fetch(_EARNED_WITH, shop_id, customer_ids)
     noted = []
-    for order in await lock(tx, [tuple(row) for row in rows]):
+    for order in await lock(tx, [tuple(row) for row in rows], waiting=False):
         plain = None if order.known is None else order.known.without_notes()
         if plain is not order.known:
             order.known = plain
