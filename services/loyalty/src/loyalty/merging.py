@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from loyalty import lot_care, members, merged_lots
+from loyalty import members, merged_lots
 from loyalty.books import Book
 from loyalty.desk import Desk
 from loyalty.lots import allocate
@@ -71,8 +71,7 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
     desk.ledger.books.pop(gone.key)
     stays.all_open = False
     stays.lots.clear()
-    await members.read_lots(tx, [stays], {stays.key: shared})
-    lot_care.came_back(desk.ledger, desk.notices, desk.shop, stays, shared)
+    await merged_lots.look_after(tx, desk, stays, shared)
     _fill_deficit(desk, stays)
     await desk.close(tx)
 
