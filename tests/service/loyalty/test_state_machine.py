@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Coroutine, Iterator
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import httpx
@@ -40,6 +41,8 @@ PROGRAMS: list[dict[str, Any]] = [
         "clawback_mode": "proportional",
     },
     {"expiry": {"kind": "sliding", "days": 10}, "rules": [{"id": "first", "kind": "first_purchase", "points": 40}]},
+    {"pending": {"kind": "until", "until": "2026-03-14T12:00:00Z"}, "expiry": {"kind": "rolling", "days": 8}},
+    {"pending": {"kind": "delivered", "days": 2}, "expiry": {"kind": "rolling", "days": 15}},
 ]
 
 
@@ -52,6 +55,7 @@ class Ledger(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.events: list[Event] = []
+        self.lines: dict[str, list[dict[str, Any]]] = {}
         self.redemptions: list[str] = []
         self.minute = 0
 
@@ -85,8 +89,18 @@ class Ledger(RuleBasedStateMachine):
         order=ORDERS, member=MEMBERS, amount=st.integers(0, 200), state=st.sampled_from(["open", "open", "cancelled"])
     )
     def order(self, order: str, member: str, amount: int, state: str) -> None:
-        lines = [line("1", amount * 50), line("2", amount * 50)]
+        lines = self.lines[order] = [line("1", amount * 50), line("2", amount * 50)]
         self._take(self.shop.order_event(order, customer=member, lines=lines, state=state, updated_at=self._later()))
+
+    @precondition(lambda self: self.lines)
+    @rule(data=st.data(), member=MEMBERS, days=st.sampled_from([0, 1, 4, 9, 25]), delivered=st.booleans())
+    def order_of_another_day(self, data: st.DataObject, member: str, days: int, delivered: bool) -> None:
+        """The same goods again, and the shop says that they were bought at another time, perhaps by somebody else."""
+        order = data.draw(st.sampled_from(sorted(self.lines)))
+        placed = self.shop.now - timedelta(days=days)
+        more = {"delivered_at": instant(placed), "fulfilment_state": "delivered"} if delivered else {}
+        again: dict[str, Any] = {"lines": self.lines[order], "placed_at": placed, "updated_at": self._later(), **more}
+        self._take(self.shop.order_event(order, customer=member, **again))
 
     @rule(order=ORDERS, amount=st.integers(1, 10_000), refund=st.sampled_from(["r1", "r2"]))
     def refund(self, order: str, amount: int, refund: str) -> None:
