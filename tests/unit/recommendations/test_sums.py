@@ -21,7 +21,7 @@ def shop(orders: Sequence[Purchase], ring: int = 500) -> ShopEngine:
 
 def sums(engine: ShopEngine) -> dict[str, dict[str, float]]:
     """Every sum, as of `T0`, of every product that is sold."""
-    sold = {name: row for name, row in engine.products.numbers.items() if engine.count.data[row]}
+    sold = {name: row for name, row in engine.products.numbers.items() if engine.rings.total.data[row]}
     return {which: dict(zip(sold, column(engine, which, list(sold.values())), strict=True)) for which in HALF_LIVES}
 
 

@@ -100,13 +100,13 @@ def explain_own(engine: ShopEngine, own: Own, basket: Ints) -> Callable[[int], R
 
 def explain_popular(engine: ShopEngine, product: int) -> Reason:
     """The orders with the product, of all orders."""
-    return _reason(engine, product, (), int(engine.count.data[product]), engine.orders.count)
+    return _reason(engine, product, (), int(engine.rings.total.data[product]), engine.orders.count)
 
 
 def _reason(engine: ShopEngine, product: int, seeds: tuple[str, ...], support: int, of: int) -> Reason:
     if not support or not of:
         return Reason(seeds)
-    expected = float(engine.count.data[product]) / engine.orders.count
+    expected = float(engine.rings.total.data[product]) / engine.orders.count
     return Reason(seeds, support, support / of, support / of / expected, of)
 
 

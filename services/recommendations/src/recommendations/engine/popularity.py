@@ -16,7 +16,7 @@ def trending(engine: ShopEngine, now: float, half_life_days: float = SHORTEST) -
     The half-lives 14 and infinity cost nothing; any other reads every line once.
     """
     if math.isinf(half_life_days):
-        return engine.count.data[: engine.size].astype(np.float64)
+        return engine.rings.total.data[: engine.size].astype(np.float64)
     if half_life_days == SHORTEST:
         result: Floats = engine.sums.recent14.data[: engine.size] * engine.clock.shrink(now, SHORTEST)
         return result

@@ -27,7 +27,7 @@ class ProductGaps:
         """Seconds, or None where too few customers rebought the product and the catalog says nothing."""
         if lifetime_days is not None:
             return typical_gap([], min_buyers=self._min_buyers, lifetime_days=lifetime_days)
-        count = int(self._engine.count.data[row])
+        count = int(self._engine.rings.total.data[row])
         if int(self._engine.customers.repeaters.data[row]) < self._min_buyers:
             return None
         known = self._known.get(row)

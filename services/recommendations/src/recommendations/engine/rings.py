@@ -16,7 +16,7 @@ SLACK = 100
 
 
 class Rings:
-    """The newest `size` live orders of every product, and at most `slack` more.
+    """The newest `size` live orders of every product, and at most `slack` more; `total` is how many it has in all.
 
     What a product has beyond that stays in `Orders` only; when so many were taken back that the ring runs short, it
     is filled again from there: the content never depends on the order of arrival.

@@ -28,9 +28,8 @@ class ShopEngine:
         self.sums = Sums(self.orders, self.rings, self.clock)
         self.customers = Customers(self.orders)
         self.products = Names()
-        self.count: Column[np.int32] = Column(np.int32)
         self.scratch: Column[np.int64] = Column(np.int64)
-        self._rows = Rows(self.count, self.scratch, *self.sums.columns, *self.rings.columns, *self.customers.columns)
+        self._rows = Rows(self.scratch, *self.sums.columns, *self.rings.columns, *self.customers.columns)
         self.order_scratch: Column[np.int64] = Column(np.int64)
         self.newest_at: float | None = None
 
@@ -102,7 +101,7 @@ class ShopEngine:
         """
         recent, long = self.sums.recent14.data[: self.size], self.sums.recent180.data[: self.size]
         most14, most180 = (float(column.max(initial=0.0)) or 1.0 for column in (recent, long))
-        some = np.flatnonzero(self.count.data[: self.size : 1 + self.size // SEASON_SAMPLE] > 0)
+        some = np.flatnonzero(self.rings.total.data[: self.size : 1 + self.size // SEASON_SAMPLE] > 0)
         some *= 1 + self.size // SEASON_SAMPLE
         sold = (recent[some] / most14 + 1e-6) / (long[some] / most180 + 1e-6)
         rates = (recent[rows] / most14 + 1e-6) / (long[rows] / most180 + 1e-6)
@@ -145,7 +144,6 @@ class ShopEngine:
         self.orders.weight180.data[slot] = share * grow(purchase.at, 180.0)
         self.orders.weight365.data[slot] = share * grow(purchase.at, 365.0)
         self.sums.insert(rows, slot)
-        self.count.data[rows] += 1
         self.rings.insert(rows, slot)
         self.customers.insert(owner, rows, slot)
         if self.newest_at is None or purchase.at > self.newest_at:
@@ -153,7 +151,6 @@ class ShopEngine:
 
     def _take_out(self, slot: int) -> None:
         rows = self.orders.products(slot).copy()
-        self.count.data[rows] -= 1
         self.rings.remove(rows, slot)
         self.sums.remove(rows, slot)
         self.customers.remove(int(self.orders.owner.data[slot]), rows, slot)
