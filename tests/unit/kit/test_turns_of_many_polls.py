@@ -48,13 +48,19 @@ def started(
     return settling, turn, asyncio.create_task(turn.run(None))
 
 
-async def test_the_first_batch_of_the_next_poll_begins_while_the_last_one_is_written() -> None:
-    log = Log(poll(0, [0, 1]), poll(2, [0, 1]))
+async def with_the_last_batch_writing(log: Log) -> tuple[Settling, Turn, asyncio.Task[None]]:
+    """The first poll has two batches: one has had its effect, and of the other only writing is left."""
     settling, turn, running = started(log, 4)
     settling.writes[0].set()
     settling.ends[0].set_result(None)
     settling.writes[1].set()
     await a_while()
+    return settling, turn, running
+
+
+async def test_the_first_batch_of_the_next_poll_begins_while_the_last_one_is_written() -> None:
+    log = Log(poll(0, [0, 1]), poll(2, [0, 1]))
+    settling, turn, running = await with_the_last_batch_writing(log)
     assert (settling.begun, turn.done, log.committed) == ([0, 1, 2], 1, [])
     settling.ends[1].set_result(None)
     settling.writes[2].set()
@@ -107,11 +113,7 @@ async def test_an_interruption_ends_it_before_the_next_poll() -> None:
 
 async def test_where_the_last_batch_of_a_poll_fails_nothing_after_it_counts() -> None:
     log = Log(poll(0, [0, 1]), poll(2, [0, 1]))
-    settling, turn, running = started(log, 4)
-    settling.writes[0].set()
-    settling.ends[0].set_result(None)
-    settling.writes[1].set()
-    await a_while()
+    settling, turn, running = await with_the_last_batch_writing(log)
     settling.ends[1].set_exception(Interrupted())
     await a_while()
     assert not running.done(), "the one after it is under way"
