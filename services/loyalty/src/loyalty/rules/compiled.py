@@ -1,5 +1,6 @@
 """A program document turned into closures and plain values once, so that an order is evaluated in microseconds."""
 
+from datetime import date
 from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -64,6 +65,7 @@ class CompiledProgram:
 
     ``rules`` are those of orders, ``orderless`` those of activities, birthdays and anniversaries; both in document
     order. The ``needs_…`` flags say which facts of a member matter, so that the others need not be read.
+    ``keys_of_days`` is what ``facts.usage_keys`` found of late.
     """
 
     def __init__(self, document: Program, *, currency: str, zone: ZoneInfo) -> None:
@@ -113,6 +115,7 @@ class CompiledProgram:
         self.counted = tuple(rule for rule in self.rules if rule.counted_in is not None)
         self.counted_places = tuple((place, rule.id) for place, rule in enumerate(self.rules) if rule.counted_in)
         self.needs_usage = bool(self.counted or self.period_caps)
+        self.keys_of_days: dict[date, tuple[str, ...]] = {}
         self.depends_on_member = self.needs_tier or self.needs_first_purchase or self.needs_tags or self.needs_usage
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from functools import lru_cache
+from typing import Final
 
 from comeback_contracts.order_reading import view_of
 from comeback_contracts.order_view import Order
@@ -12,19 +12,26 @@ from loyalty.rules.instants import earned_at
 from loyalty.rules.kept import NOTHING_KEPT, Allowance, Facts, Kept, Used
 from loyalty.rules.periods import cap_key, rule_key
 
+_DAYS: Final = 128
+
 
 def usage_keys(program: CompiledProgram, at: datetime) -> tuple[str, ...]:
     """The counters of a member that ``fix`` looks at for an order earned at that instant."""
-    return _usage_keys(program, local_date(at, program.zone)) if program.needs_usage else ()
+    if not program.needs_usage:
+        return ()
+    day = local_date(at, program.zone)
+    return program.keys_of_days.get(day) or _remembered(program, day)
 
 
-@lru_cache(maxsize=128)  # each keeps its program
-def _usage_keys(program: CompiledProgram, day: date) -> tuple[str, ...]:
-    """Remembered: a batch has many orders of few days."""
-    return (
+def _remembered(program: CompiledProgram, day: date) -> tuple[str, ...]:
+    """A batch has many orders of few days. Kept with the program, so that it keeps no program that nobody uses."""
+    if len(program.keys_of_days) >= _DAYS:
+        program.keys_of_days.clear()
+    keys = program.keys_of_days[day] = (
         *(rule_key(rule.id, rule.counted_in, day) for rule in program.counted if rule.counted_in),
         *(cap_key(cap.period, day) for cap in program.period_caps),
     )
+    return keys
 
 
 def fix(program: CompiledProgram, order: Order, facts: Facts) -> Kept:
