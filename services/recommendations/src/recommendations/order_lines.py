@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from comeback_contracts.instants import parse_instant
+from comeback_contracts.instants import is_in_the_future, parse_instant
 from comeback_contracts.order_merge import OrderState
 from comeback_contracts.order_reading import view_of
 from comeback_contracts.order_view import OrderView
@@ -48,10 +48,20 @@ def all_products(state: OrderState) -> list[str]:
     return list(dict.fromkeys(line["product_id"] for line in state.get("lines") or () if line.get("product_id")))
 
 
-def placed_at(state: OrderState) -> datetime | None:
-    """When the order was placed; None while only refunds of it have come."""
+def placed_at(state: OrderState, now: datetime) -> datetime | None:
+    """When the order was placed; None while only refunds of it have come.
+
+    An order that the shop dates in the future was placed when the shop last spoke of it, at the latest now: in the
+    decayed sums it would make nothing of all others. As long as it is the future, this depends on the order alone and
+    not on when or in which order its events arrived.
+    """
     text = state.get("placed_at")
-    return None if text is None else parse_instant(text)
+    if text is None:
+        return None
+    said = parse_instant(text)
+    if not is_in_the_future(said, now):
+        return said
+    return min(parse_instant(state["updated_at"]), now)
 
 
 def customer_of(state: OrderState) -> str | None:

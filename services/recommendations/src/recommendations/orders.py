@@ -32,7 +32,7 @@ async def _take(tx: Connection, heard: Mapping[OrderKey, OrderState], context: C
         (key[0], customer) for key, state in merged.items() if (customer := order_lines.customer_of(state)) is not None
     }
     known = await people.look_up(tx, customers)
-    rows = _renewed(merged, stored, known, sequence)
+    rows = _renewed(merged, stored, known, sequence, context.now)
     await order_store.write(tx, rows)
     await sequence.close(tx)
     if rows:
@@ -58,13 +58,17 @@ def _merged(stored: OrderRow | None, news: OrderState) -> OrderState:
 
 
 def _renewed(
-    merged: Mapping[OrderKey, OrderState], stored: Mapping[OrderKey, OrderRow], known: People, sequence: Changes
+    merged: Mapping[OrderKey, OrderState],
+    stored: Mapping[OrderKey, OrderRow],
+    known: People,
+    sequence: Changes,
+    now: datetime,
 ) -> dict[OrderKey, OrderRow]:
     """The rows that are to be written: those whose state changed, numbered where followers see a difference."""
     rows = {}
     for key, state in merged.items():
         before = stored.get(key)
-        row = row_of(key[0], state, known)
+        row = row_of(key[0], state, known, now)
         if before is not None and row.state == before.state and row.same_to_followers(before):
             continue
         if order_merge.has_snapshot(state):
@@ -74,9 +78,9 @@ def _renewed(
     return rows
 
 
-def row_of(shop_id: str, state: OrderState, known: People) -> OrderRow:
+def row_of(shop_id: str, state: OrderState, known: People, now: datetime) -> OrderRow:
     """An order as it is stored, not yet numbered: with the account of its customer, and nobody for an erased one."""
-    placed_at = order_lines.placed_at(state)
+    placed_at = order_lines.placed_at(state, now)
     named = order_lines.customer_of(state)
     customer = _customer(shop_id, named, placed_at, known)
     kept = state if customer is not None or named is None else order_lines.without_customer(state)
