@@ -1,12 +1,8 @@
 """The goods of an order that rules look at: as it was, and what is left of it after refunds (CONTRACT §2 and §4)."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
-
 from comeback_contracts.eligible import Allocation, eligible_amounts
 from comeback_contracts.order_amounts import Includes
 from comeback_contracts.order_view import OrderView
-from comeback_contracts.remaining import remaining
 from comeback_contracts.shares import shares
 from loyalty.rules.case import Goods
 
@@ -27,7 +23,7 @@ class Basket:
     def full(self) -> Goods:
         """The goods as if nothing had been refunded."""
         if self._full is None:
-            self._full = self._weigh(_units, after_refunds=False)
+            self._full = self._weigh(after_refunds=False)
         return self._full
 
     @property
@@ -35,24 +31,16 @@ class Basket:
         """The goods that are left."""
         if self._left is None:
             if self._order.refunds:
-                self._left = self._weigh(_units_left, after_refunds=True)
+                self._left = self._weigh(after_refunds=True)
             else:
                 self._left = self.full
         return self._left
 
-    def _weigh(self, count: Callable[[OrderView], Sequence[int]], *, after_refunds: bool) -> Goods:
+    def _weigh(self, *, after_refunds: bool) -> Goods:
         found = eligible_amounts(self._order, self._includes, allocation=self._allocation, after_refunds=after_refunds)
         amounts = found.lines
         if found.discount:
             off = shares(min(found.discount, sum(amounts)), amounts)
             amounts = [amount - part for amount, part in zip(amounts, off, strict=True)]
-        # No method of ours: goods that hold the basket that holds them leave every order to the collector.
-        return Goods(self._order.lines or (), amounts, max(0, found.total), partial(count, self._order))
-
-
-def _units(order: OrderView) -> list[int]:
-    return [line.quantity for line in order.lines or ()]
-
-
-def _units_left(order: OrderView) -> list[int]:
-    return remaining(order).quantities
+        # Not the basket: goods that hold the basket that holds them leave every order to the collector.
+        return Goods(self._order, amounts, max(0, found.total), after_refunds=after_refunds)

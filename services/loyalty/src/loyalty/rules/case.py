@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from comeback_contracts.order_view import LineView
+from comeback_contracts.order_view import LineView, OrderView
+from comeback_contracts.remaining import remaining
 
 
 class Goods:
@@ -14,22 +15,24 @@ class Goods:
     ``amount`` also holds what belongs to no line: shipping and tip, where the program lets them earn.
     """
 
-    __slots__ = ("_count", "_units", "amount", "amounts", "lines")
+    __slots__ = ("_after_refunds", "_order", "_units", "amount", "amounts", "lines")
 
-    def __init__(
-        self, lines: Sequence[LineView], amounts: Sequence[int], amount: int, count: Callable[[], Sequence[int]]
-    ) -> None:
-        self.lines = lines
+    def __init__(self, order: OrderView, amounts: Sequence[int], amount: int, *, after_refunds: bool) -> None:
+        self.lines: Sequence[LineView] = order.lines or ()
         self.amounts = amounts
         self.amount = amount
-        self._count = count
+        self._order = order
+        self._after_refunds = after_refunds
         self._units: Sequence[int] | None = None
 
     @property
     def units(self) -> Sequence[int]:
         """The pieces of each line; counted when a rule asks for them, which few do."""
         if self._units is None:
-            self._units = self._count()
+            if self._after_refunds:
+                self._units = remaining(self._order).quantities
+            else:
+                self._units = [line.quantity for line in self.lines]
         return self._units
 
     def of(self, places: Sequence[int]) -> int:
