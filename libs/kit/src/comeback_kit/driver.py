@@ -33,7 +33,7 @@ def shorten() -> None:
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _INFINITE: Final = {(2**63 - 1,): datetime.max.replace(tzinfo=UTC), (-(2**63),): datetime.min.replace(tzinfo=UTC)}
 _MICROSECOND: Final = timedelta(microseconds=1)
-_MOST: Final = 16_384
+_MOST: Final = 2048  # no more than stays in the processor's cache: most instants come a few times and never again
 
 
 async def remember_instants(connection: Any) -> None:
@@ -64,7 +64,7 @@ class _Sent(dict[datetime, tuple[int]]):
 _sent: Final = _Sent().__getitem__  # without a call into Python
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=_MOST)
 def _instant(microseconds: tuple[int]) -> datetime:
     if microseconds in _INFINITE:  # what the driver's own way makes of the ends of the calendar
         return _INFINITE[microseconds]

@@ -137,8 +137,8 @@ async def _prepare(tx: Connection, tasks: Sequence[Task], books: dict[Key, Book]
         if task.is_first:
             if book is not None and program.needs_tags:
                 tagged.append(book)
-            if book is not None and program.needs_usage and not book.is_new and task.weigh() and task.at is not None:
-                counted += [(*book.key, key) for key in usage_keys(program, task.at)]
+            if book is not None and program.needs_usage and not book.is_new and task.weigh() and task.day is not None:
+                counted += [(*book.key, key) for key in usage_keys(program, task.day)]
         elif task.order.kept is not None and book is not None:
             task.evaluation = evaluate(program, task.view, task.order.kept)
         for one in task.needs_lots():

@@ -21,9 +21,14 @@ def expires_at(expiry: Expiry, since: datetime, zone: ZoneInfo) -> datetime | No
 
     ``since`` is the instant they were earned; with ``sliding`` the instant of the member's last activity.
     """
+    return None if expiry.kind == "none" else end_after(expiry, local_date(since, zone), zone)
+
+
+def end_after(expiry: Expiry, day: date, zone: ZoneInfo) -> datetime | None:
+    """The same for that day in the shop's zone."""
     if expiry.kind == "none":
         return None
-    return _end(expiry.kind, expiry.months, expiry.days, expiry.round_to, local_date(since, zone), zone)
+    return _end(expiry.kind, expiry.months, expiry.days, expiry.round_to, day, zone)
 
 
 @lru_cache(maxsize=4096)

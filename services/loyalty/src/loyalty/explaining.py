@@ -17,6 +17,7 @@ from loyalty.columns import CURRENT
 from loyalty.errors import OrderUnknown
 from loyalty.expiry import expires_at
 from loyalty.history import SIGNED
+from loyalty.local_time import local_date
 from loyalty.member_facts import facts_of, read_tags, read_usage
 from loyalty.members import peek
 from loyalty.notices import transaction_id
@@ -149,7 +150,8 @@ async def _facts(tx: Connection, shop: Shop, version: int, buyer: str | None, st
         return Facts(first_purchase=True, tier=tier)
     await read_tags(tx, [book])
     at = earned_at(program, state)
-    await read_usage(tx, {book.key: book}, [(*book.key, key) for key in usage_keys(program, at)])
+    day = local_date(at, program.zone)
+    await read_usage(tx, {book.key: book}, [(*book.key, key) for key in usage_keys(program, day)])
     return msgspec.structs.replace(facts_of(program, book), tier=tier)
 
 

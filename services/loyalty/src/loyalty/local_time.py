@@ -29,7 +29,7 @@ def parse_duration(text: str) -> Duration:
     return Duration(months=12 * years + months, days=7 * weeks + days)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)  # few: every order has an instant of its own, and what is not in the processor's cache is slow
 def local_date(at: datetime, zone: ZoneInfo) -> date:
     """The calendar day that it is in the zone at that instant."""
     return at.astimezone(zone).date()

@@ -1,7 +1,7 @@
 """One changed order on its way to be settled: its shop, its program, its buyer, and what its goods are worth."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from comeback_contracts.order_view import OrderView
 from loyalty.books import Book, Key
@@ -16,11 +16,24 @@ from loyalty.shop import Shop
 class Task:
     """One changed order of a known shop. ``book`` is its buyer's, ``left`` the member it was settled to before.
 
-    ``basket`` and ``at`` (when it earns) are None until it was weighed, which needs no member, and stay so while the
-    order does not count.
+    ``basket``, ``at`` (when it earns) and ``day`` (the same in the shop's zone) are None until it was weighed, which
+    needs no member, and stay so while the order does not count.
     """
 
-    __slots__ = ("at", "basket", "book", "counts", "evaluation", "left", "order", "program", "shop", "version", "view")
+    __slots__ = (
+        "at",
+        "basket",
+        "book",
+        "counts",
+        "day",
+        "evaluation",
+        "left",
+        "order",
+        "program",
+        "shop",
+        "version",
+        "view",
+    )
 
     def __init__(self, order: OrderRow, shop: Shop, version: int) -> None:
         assert order.known is not None  # noqa: S101  # orders without a snapshot make no task
@@ -35,6 +48,7 @@ class Task:
         self.basket: Basket | None = None
         self.counts: bool | None = None
         self.at: datetime | None = None
+        self.day: date | None = None
 
     def weigh(self) -> bool:
         """Find out whether the order counts, and what its goods are worth; once, at a moment that suits."""
@@ -44,6 +58,7 @@ class Task:
                 self.basket = basket_of(self.program, self.view)
                 self.basket.left  # noqa: B018  # weighs it
                 self.at = earned_at(self.program, self.view)
+                self.day = self.at.astimezone(self.program.zone).date()
         return self.counts
 
     @property

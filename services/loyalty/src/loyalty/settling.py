@@ -5,7 +5,7 @@ from typing import Any
 
 from loyalty import lot_care, tiers
 from loyalty.books import Book, LotRow
-from loyalty.expiry import expires_at
+from loyalty.expiry import end_after
 from loyalty.ledger import Ledger
 from loyalty.member_facts import Counters, facts_of
 from loyalty.memo import Memo
@@ -15,7 +15,7 @@ from loyalty.orders import OrderRow
 from loyalty.pending import available_at
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.evaluation import Evaluation, evaluate
-from loyalty.rules.facts import fix_at
+from loyalty.rules.facts import fix_on
 from loyalty.rules.instants import delivered_at, placed_at
 from loyalty.rules.kept import NOTHING_KEPT
 from loyalty.settlement import NOTHING, Settlement, settle
@@ -58,12 +58,12 @@ class Settling:
     def _fix(self, task: Task, book: Book) -> bool:
         """Fix what depends on the member; False while the order does not count."""
         order, program = task.order, task.program
-        at = task.at if task.weigh() else None
-        if at is None:
+        if not task.weigh() or task.at is None or task.day is None:
             return False
+        at, day = task.at, task.day
         order.kept = NOTHING_KEPT
         if program.depends_on_member:
-            order.kept = fix_at(program, at, facts_of(program, book), program.counted)
+            order.kept = fix_on(program, day, facts_of(program, book), program.counted)
         order.program_version, order.customer_id = task.version, book.customer_id
         book.orders_fixed += 1
         task.evaluation = evaluate(program, task.view, order.kept, basket=task.basket)
@@ -75,7 +75,7 @@ class Settling:
                 program_version=task.version,
                 earned_at=at,
                 available_at=self._available_at(task, at),
-                expires_at=expires_at(program.expiry, at, program.zone),
+                expires_at=end_after(program.expiry, day, program.zone),
                 now=self.ledger.now,
             )
             order.settled = 0

@@ -1,7 +1,7 @@
 """What depends on the member: fixed the first time an order counts, kept with it, used by every later settlement."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 
 from comeback_contracts.order_reading import view_of
@@ -15,11 +15,10 @@ from loyalty.rules.periods import cap_key, rule_key
 _DAYS: Final = 128
 
 
-def usage_keys(program: CompiledProgram, at: datetime) -> tuple[str, ...]:
-    """The counters of a member that ``fix`` looks at for an order earned at that instant."""
+def usage_keys(program: CompiledProgram, day: date) -> tuple[str, ...]:
+    """The counters of a member that ``fix`` looks at for an order earned on that day in the shop's zone."""
     if not program.needs_usage:
         return ()
-    day = local_date(at, program.zone)
     return program.keys_of_days.get(day) or _remembered(program, day)
 
 
@@ -38,12 +37,12 @@ def fix(program: CompiledProgram, order: Order, facts: Facts) -> Kept:
     """The values to keep with an order that counts for the first time for this member."""
     if not program.depends_on_member:
         return NOTHING_KEPT
-    return fix_at(program, earned_at(program, view_of(order)), facts, program.counted)
+    day = local_date(earned_at(program, view_of(order)), program.zone)
+    return fix_on(program, day, facts, program.counted)
 
 
-def fix_at(program: CompiledProgram, at: datetime, facts: Facts, counted: Iterable[CompiledRule]) -> Kept:
-    """The values for something earned at that instant under these limited rules."""
-    day = local_date(at, program.zone)
+def fix_on(program: CompiledProgram, day: date, facts: Facts, counted: Iterable[CompiledRule]) -> Kept:
+    """The values for something earned on that day under these limited rules."""
     limits: dict[str, Allowance] = {}
     caps: dict[str, Allowance] = {}
     for rule in counted:

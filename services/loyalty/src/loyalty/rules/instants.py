@@ -1,7 +1,6 @@
 """The instants of an order that earning looks at."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 from comeback_contracts import eligible
@@ -30,8 +29,7 @@ def delivered_at(order: OrderView) -> datetime | None:
     return _instant(order.delivered_at) if order.delivered_at else None
 
 
-@lru_cache(maxsize=4096)
 def _instant(text: str) -> datetime:
-    """Remembered: an order is asked for the same instant again and again while it is settled."""
+    """Not remembered: every order has one of its own, and to read it costs less than to look it up."""
     at = datetime.fromisoformat(text)
     return max(_EARLIEST, at if at.tzinfo is UTC else to_utc(at))
