@@ -70,3 +70,17 @@ async def test_tiers_count_it_whichever_came_first(shop: World) -> None:
         await shop.refund(late, 10_000)
         await shop.check()
         assert await shop.tier(early) == await shop.tier(late) == "s", window
+
+
+async def test_the_rewards_of_a_level_are_paid_once_though_the_level_comes_back(shop: World) -> None:
+    levels = [{"id": "s", "threshold": 80, "entry": {"points": 50}}]
+    await shop.program(**PROGRAM, tiers={"basis": "points", "window": "ever", "downgrade": "full", "levels": levels})
+    await shop.order("early", 10_000, "early")
+    await shop.order("late", 10_000, "late")
+    await shop.refund("early", 10_000)
+    await shop.days(12)
+    await shop.refund("late", 10_000)
+    await shop.check()
+    for member in ("early", "late"):
+        assert [one for one in await shop.kinds(member) if one == ("earned", 50)] == [("earned", 50)]
+        assert await shop.numbers(member) == (0, 0, 0, 0)

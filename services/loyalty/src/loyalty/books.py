@@ -147,7 +147,7 @@ class Book:
 
     ``score`` is what the shop's tiers count in the present window, where the shop has tiers; ``used`` the counters of
     limits and caps that were read. ``scored`` says that what the tiers count changed since the member was read;
-    ``balance_read`` is the balance of then.
+    ``balance_read`` is the balance of then, ``forgiven`` what orders owed of points that ran out since.
     """
 
     shop_id: str
@@ -176,6 +176,7 @@ class Book:
         "customer_id",
         "due_at",
         "erased_at",
+        "forgiven",
         "held",
         "is_new",
         "key",
@@ -228,6 +229,7 @@ class Book:
         self.tags: tuple[str, ...] = ()
         self.score = 0
         self.scored = False
+        self.forgiven = 0
         self.balance_read = self.balance
         self.changed = False
 

@@ -145,6 +145,7 @@ class Ledger:
             posted.move("issued", "owed", forgiven, lot)
             lot.shortfall -= forgiven
             book.shortfall -= forgiven
+            book.forgiven += forgiven
         return posted.seq
 
     def hold(self, book: Book, takes: Sequence[Take], memo: Memo) -> int:

@@ -1,6 +1,6 @@
 """Tiers of members: what the basis counts now, and what a look at it changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -136,13 +136,25 @@ def look(
     if found.standing.level_id != before:
         ledger.tier_moves.append((*book.key, at, found.standing.level_id))
         _tell(shop, book, before, found, at, notices)
-    for level in found.entered:
+    entered = _entered(shop, book, found)
+    for level in entered:
         ledger.grants += [Grant(book, reward_id, level.id) for reward_id in level.entry.reward_ids]
-    given = [level for level in found.entered if level.entry.points]
+    given = [level for level in entered if level.entry.points]
     for level in given:
         _enter(ledger, shop, book, level, at, notices)
     if given:
         look(ledger, shop, book, at, notices)  # entry points count too; a level above is reached at most once
+
+
+def _entered(shop: Shop, book: Book, found: Review) -> Sequence[Level]:
+    """The levels whose entry rewards are due: not those that come back because an order owes less than it did.
+
+    Whoever lost a level by a refund had its rewards, and the order's points ran out unused: nothing was earned.
+    """
+    if not book.forgiven or shop.current.tiers.basis != "points":
+        return found.entered
+    earned = value_of(shop, book) - book.forgiven
+    return [level for level in found.entered if level.threshold <= earned]
 
 
 def _only_looked_at(shop: Shop, book: Book, found: Review, at: datetime) -> bool:
