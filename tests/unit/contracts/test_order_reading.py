@@ -8,7 +8,7 @@ from comeback_contracts.instants import canonical
 from comeback_contracts.order_reading import _is_canonical, _is_plain
 
 PLAIN = "2026-02-28T23:59:59Z"
-PIECES = [*"0123456789-:TtZzW+. ", "\u0660", "\uff11", "\u00e9"]
+PIECES = [*"0123456789-:TtZzW+. \0", "\u0660", "\uff11", "\u00e9"]
 
 
 def is_canonical(text: str) -> bool:
@@ -44,6 +44,7 @@ def test_nothing_else_is_taken_for_one(changes: list[tuple[int, str]], more: str
         "2026-02-29T00:00:00Z",
         "2026-02-28T24:00:00Z",
         "2026-02-28T23:59:60Z",
+        "2024-02-29T23:Z\0:59Z",
         "2026-02-28 23:59:59Z",
     ],
 )

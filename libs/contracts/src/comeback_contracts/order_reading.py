@@ -77,7 +77,7 @@ def _is_plain(at: str) -> bool:
     """Whether it is a canonical instant without a fraction, as nearly all are: found without a regular expression."""
     if len(at) != _PLAIN or at[19] != "Z" or at[10] != "T":
         return False
-    if at[4] != "-" or at[7] != "-" or at[13] != ":" or at[16] != ":":
+    if at[4] != "-" or at[7] != "-" or at[13] != ":" or at[16] != ":" or "\0" in at:  # NUL ends what Python reads
         return False
     try:
         datetime.fromisoformat(at)  # digits elsewhere, and an instant of the calendar

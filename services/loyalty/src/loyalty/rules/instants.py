@@ -8,8 +8,9 @@ from comeback_contracts.order_view import OrderView
 from loyalty.local_time import to_utc
 from loyalty.rules.compiled import CompiledProgram
 
-# The year 1 that a broken clock writes has no local time west of Greenwich.
+# The year 1 that a broken clock writes has no local time west of Greenwich, the end of 9999 none east of it.
 _EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 def earned_at(program: CompiledProgram, order: OrderView) -> datetime:
@@ -32,4 +33,4 @@ def delivered_at(order: OrderView) -> datetime | None:
 def _instant(text: str) -> datetime:
     """Not remembered: every order has one of its own, and to read it costs less than to look it up."""
     at = datetime.fromisoformat(text)
-    return max(_EARLIEST, at if at.tzinfo is UTC else to_utc(at))
+    return min(max(_EARLIEST, at if at.tzinfo is UTC else to_utc(at)), _LATEST)
