@@ -23,10 +23,20 @@ def test_what_is_tested_here_is_compiled(name: str) -> None:
 
 def test_nothing_is_compiled_again_while_sources_are_as_they_were() -> None:
     folder = Path(importlib.import_module("loyalty").__path__[0]).parent
+    assert folder == REPO_ROOT / "build/native", "run `make test-native`"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.so")}
     subprocess.run([sys.executable, COMPILER, "--sources", folder], check=True, timeout=60)
     assert before
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.so")} == before
+
+
+def test_a_folder_with_something_else_in_it_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    command = [sys.executable, str(COMPILER), "--sources", str(tmp_path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "name another folder" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_folder_without_our_packages_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
