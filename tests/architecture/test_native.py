@@ -1,11 +1,13 @@
 """What may be compiled (``deploy/native``): modules in which nothing is read by its annotations at run time."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
 from tests.architecture.source_tree import Module, modules
 from tests.support.native_modules import NATIVE
+from tests.support.shared_files import REPO_ROOT
 
 _LOOSE = {"NamedTuple", "Protocol", "TypedDict", "Generic", "Exception", "ValueError", "dict"}
 """Bases whose classes mean the same compiled. A compiled struct has no field types, and equals only itself."""
@@ -35,3 +37,19 @@ def test_a_compiled_module_has_only_plain_classes(name: str) -> None:
 
 def test_the_list_is_sorted_and_names_nothing_twice() -> None:
     assert list(NATIVE) == sorted(set(NATIVE))
+
+
+def test_no_test_replaces_what_is_compiled_in() -> None:
+    """A ``Final`` of a compiled module is part of its machine code: a test that sets it would test nothing."""
+    finals = {
+        f'{Path(name).stem}, "{node.target.id}"'
+        for name in NATIVE
+        for node in _native(name).tree.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and "Final" in ast.unparse(node.annotation)
+    }
+    assert 'earning, "SLICE"' in finals
+    tests = [path for path in (REPO_ROOT / "tests").rglob("*.py") if path.name != Path(__file__).name]
+    replaced = {f"{path.name}: {one}" for path in tests for one in finals if f"setattr({one}" in path.read_text()}
+    assert not replaced

@@ -30,7 +30,7 @@ from loyalty.rules.instants import placed_at
 from loyalty.settling import Settling
 from loyalty.shop import Shop
 
-STEP: Final = 250
+STEP: int = 250  # tests take shorter steps: a ``Final`` would be compiled in
 """How many orders are settled while PostgreSQL writes what the ones before have posted."""
 SLICE: Final = 20
 """How many orders are weighed or settled between two looks at what PostgreSQL answers."""
