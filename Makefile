@@ -6,7 +6,7 @@ WORKERS ?= 2
 NATIVE_TESTS := tests/native tests/unit/contracts tests/unit/kit tests/unit/loyalty tests/service/kit tests/service/loyalty
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo native test test-native test-faults test-kafka test-browser test-deploy lint format bench lock install clean
+.PHONY: help run demo native test test-native native-tests test-faults test-kafka test-browser test-deploy lint format bench lock install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ native: install ## compile what every order passes, as in the images, into build
 test-native: native ## the tests of what is compiled, on the compiled modules
 	PYTHONPATH=$(CURDIR)/build/native $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup \
 	  -m "not kafka and not browser and not deploy and not faults" $(NATIVE_TESTS)
+
+native-tests:
+	@echo $(NATIVE_TESTS)
 
 test-faults: install ## processes and servers killed, stopped and cut off, on the table log
 	$(BIN)/python -m pytest -q -m "faults and not kafka" tests
