@@ -47,8 +47,8 @@ where asked.shop_id = $1 and asked.customer_id = $2"""
 _GLANCE: Final = scoped(f"""
 select shop.revision, {_COLUMNS}
 from shops shop
-join members asked on asked.shop_id = shop.shop_id and asked.customer_id = $2
-join members m on m.shop_id = asked.shop_id and m.customer_id = {CURRENT}
+left join members asked on asked.shop_id = shop.shop_id and asked.customer_id = $2
+left join members m on m.shop_id = asked.shop_id and m.customer_id = {CURRENT}
 {_SIDES}
 where shop.shop_id = scope.shop_id""")
 
@@ -58,8 +58,11 @@ async def glance(reader: ShopReader, cache: ShopCache, customer_id: str, now: da
     shop = cache.get(reader.shop_id)
     if shop is not None:
         row = await reader.row(_GLANCE, customer_id, now, *_window(shop, now))
-        if row is not None and row["revision"] == shop.revision and not _is_due(shop, row, now):
-            return _answer(shop, row)
+        if row is not None and row["revision"] == shop.revision:
+            if row["customer_id"] is None:
+                return None
+            if not _is_due(shop, row, now):
+                return _answer(shop, row)
     async with reader.transaction() as tx:
         return await read(tx, cache, reader.shop_id, customer_id, now)
 

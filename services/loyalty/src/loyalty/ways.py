@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Any, Final
 
-from comeback_kit.db import Connection
+import asyncpg
+
+from comeback_kit.db import ShopReader, scoped
 from loyalty.books import Book
+from loyalty.columns import CURRENT, MEMBER_COLUMNS
 from loyalty.local_time import local_date
-from loyalty.member_facts import read_tags, read_usage
-from loyalty.members import peek
 from loyalty.program.rule import Rule
+from loyalty.program_store import ShopCache, load_one
 from loyalty.rules.case import Case
 from loyalty.rules.conditions import compile_conditions
 from loyalty.rules.periods import rule_key
@@ -18,16 +20,40 @@ from loyalty.tiers import level_id_of
 
 _PER: Final = frozenset({"per_amount", "per_quantity"})
 _OF_ORDER: Final = frozenset({"other_channel", "other_attributes"})
+_WIDTH: Final = len(MEMBER_COLUMNS)
+_GLANCE: Final = scoped(f"""
+select {", ".join(f"m.{column}" for column in MEMBER_COLUMNS)}, shop.revision, p.tags, (
+  select jsonb_agg(jsonb_build_array(c.key, c.times, c.points)) from usage c
+  where c.shop_id = m.shop_id and c.customer_id = m.customer_id and c.key = any($3::text[])) as used
+from shops shop
+left join members asked on asked.shop_id = shop.shop_id and asked.customer_id = $2
+left join members m on m.shop_id = asked.shop_id and m.customer_id = {CURRENT}
+left join profiles p on p.shop_id = m.shop_id and p.customer_id = m.customer_id
+where shop.shop_id = scope.shop_id""")
 
 
-async def of(tx: Connection, shop: Shop, customer_id: str, now: datetime) -> WaysToEarn:
-    """Every rule of the program in force; ``available`` says whether it could pay this member now."""
-    book = await peek(tx, shop.shop_id, customer_id)
-    rules = shop.current.document.rules
-    if book is not None:
-        await read_tags(tx, [book])
-        await read_usage(tx, {book.key: book}, [(*book.key, key) for key in _keys(shop, now)])
-    return WaysToEarn(items=[_way(shop, rule, book, now) for rule in rules])
+async def of(reader: ShopReader, cache: ShopCache, customer_id: str, now: datetime) -> WaysToEarn:
+    """Every rule of the program in force; ``available`` says whether it could pay this member now.
+
+    One round trip where the shop is known here. Raises ``ProgramUnknown`` (404).
+    """
+    shop = cache.get(reader.shop_id)
+    row = None if shop is None else await reader.row(_GLANCE, customer_id, _keys(shop, now))
+    if shop is None or row is None or row["revision"] != shop.revision:
+        async with reader.transaction() as tx:
+            shop = await load_one(tx, cache, reader.shop_id)
+            row = await tx.fetchrow(_GLANCE, reader.shop_id, customer_id, _keys(shop, now))
+    book = None if row is None else _book(row)
+    return WaysToEarn(items=[_way(shop, rule, book, now) for rule in shop.current.document.rules])
+
+
+def _book(row: asyncpg.Record) -> Book | None:
+    if row["customer_id"] is None:
+        return None
+    book = Book(row[:_WIDTH])
+    book.tags = tuple(row["tags"] or ())
+    book.used = {key: (times, points) for key, times, points in row["used"] or ()}
+    return book
 
 
 def _keys(shop: Shop, now: datetime) -> list[str]:

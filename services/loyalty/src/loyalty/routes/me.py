@@ -1,5 +1,6 @@
 """The customer's own calls, for apps and browsers. A customer of whom nothing is known reads zeros."""
 
+import contextlib
 import hashlib
 from typing import Annotated
 
@@ -45,49 +46,70 @@ async def me(
     return tagged(MeAnswer(**mine.model_dump(), points_name=points_name, next_reward=reward), if_none_match)
 
 
-@router.get("/transactions", summary="My transactions, newest first")
+@router.get("/transactions", response_model=Page[TransactionAnswer], summary="My transactions, newest first")
 async def transactions(
-    customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, cache: Cache, limit: Limit = 20, cursor: Cursor = None
-) -> Page[TransactionAnswer]:
-    """Every movement of my points."""
-    found = await member_view.read(tx, cache, caller.shop_id, customer_id, now)
-    if found is None:
-        return Page(items=[], next_cursor=None)
-    items, after = await history.transactions(
-        tx, caller.shop_id, found.customer_id, found.balance, limit=limit, cursor=cursor
-    )
-    return Page(items=items, next_cursor=after)
+    customer_id: CustomerId,
+    reader: Reader,
+    now: Now,
+    cache: Cache,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Every movement of my points. With `If-None-Match` 304 while nothing changed."""
+    found = await member_view.glance(reader, cache, customer_id, now)
+    items: list[TransactionAnswer] = []
+    after = None
+    if found is not None:
+        async with reader.transaction() as tx:
+            items, after = await history.transactions(
+                tx, reader.shop_id, found.customer_id, found.balance, limit=limit, cursor=cursor
+            )
+    return tagged(Page[TransactionAnswer](items=items, next_cursor=after), if_none_match)
 
 
-@router.get("/rewards", summary="What I can take")
+@router.get("/rewards", response_model=Page[RewardAnswer], summary="What I can take")
 async def my_rewards(
-    customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, cache: Cache, limit: Limit = 20, cursor: Cursor = None
-) -> Page[RewardAnswer]:
+    customer_id: CustomerId,
+    reader: Reader,
+    now: Now,
+    cache: Cache,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
     """Open rewards for my tier, cheapest first, with what is missing to each."""
     before = cursors.price_and_id(cursor)
-    found = await member_view.read(tx, cache, caller.shop_id, customer_id, now)
+    found = await member_view.glance(reader, cache, customer_id, now)
     balance = 0 if found is None else found.balance
     tier = None if found is None or found.tier is None else found.tier.id
+    async with reader.transaction() as tx:
+        open_ones = await rewards.open_ones(tx, reader.shop_id, now)
     items = [
         one.answer(affordable=one.body.points <= balance, points_missing=max(0, one.body.points - balance))
-        for one in await rewards.open_ones(tx, caller.shop_id, now)
+        for one in open_ones
         if (one.body.points, one.reward_id) > before and (not one.body.tiers or tier in one.body.tiers)
     ]
     more = len(items) > limit
     after = encode_cursor(items[limit - 1].points, items[limit - 1].reward_id) if more else None
-    return Page(items=items[:limit], next_cursor=after)
+    return tagged(Page[RewardAnswer](items=items[:limit], next_cursor=after), if_none_match)
 
 
-@router.get("/redemptions", summary="My redemptions, newest first")
+@router.get("/redemptions", response_model=Page[RedemptionAnswer], summary="My redemptions, newest first")
 async def my_redemptions(
-    customer_id: CustomerId, tx: Tx, caller: Caller, limit: Limit = 20, cursor: Cursor = None
-) -> Page[RedemptionAnswer]:
+    customer_id: CustomerId,
+    tx: Tx,
+    caller: Caller,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
     """With their codes."""
-    try:
+    items: list[RedemptionAnswer] = []
+    after = None
+    with contextlib.suppress(MemberUnknown):
         items, after = await redemption_list.page(tx, caller.shop_id, customer_id, limit=limit, cursor=cursor)
-    except MemberUnknown:
-        return Page(items=[], next_cursor=None)
-    return Page(items=items, next_cursor=after)
+    return tagged(Page[RedemptionAnswer](items=items, next_cursor=after), if_none_match)
 
 
 @router.post("/redemptions", status_code=201, summary="Take a reward, or pay with points", responses=FIRST_HOLD)
@@ -100,8 +122,7 @@ async def redeem(
 
 @router.get("/ways-to-earn", response_model=WaysToEarn, summary="What earns points")
 async def ways_to_earn(
-    customer_id: CustomerId, tx: Tx, caller: Caller, now: Now, cache: Cache, if_none_match: IfNoneMatch = None
+    customer_id: CustomerId, reader: Reader, now: Now, cache: Cache, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The rules of the program, and whether each can still pay me."""
-    shop = await load_one(tx, cache, caller.shop_id)
-    return tagged(await ways.of(tx, shop, customer_id, now), if_none_match)
+    return tagged(await ways.of(reader, cache, customer_id, now), if_none_match)
