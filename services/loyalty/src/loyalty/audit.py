@@ -1,4 +1,7 @@
-"""The audit trail: who changed the program, rewards and points by hand, and what it was changed to. Append-only."""
+"""The audit trail: who changed the program, rewards, codes, points and redemptions by hand, and to what. Append-only.
+
+What a checkout does (hold, confirm), an order or time is in the ledger alone (ADR 0013).
+"""
 
 from collections.abc import Mapping
 from datetime import datetime

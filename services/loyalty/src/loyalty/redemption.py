@@ -5,7 +5,7 @@ from typing import Final
 
 from comeback_kit.db import Connection
 from comeback_kit.errors import DomainError, FieldError, Unprocessable
-from loyalty import codes, posting, redemption_rows, resolving, rewards, till
+from loyalty import audit, codes, posting, redemption_rows, resolving, rewards, till
 from loyalty.books import Book
 from loyalty.desk import Desk
 from loyalty.errors import (
@@ -99,13 +99,14 @@ def spend(desk: Desk, book: Book, one: Redemption, points: int | None) -> None:
     resolving.spend(desk.ledger, desk.notices, desk.shop, book, one, spent)
 
 
-async def cancel(tx: Connection, desk: Desk, redemption_id: str) -> Redemption:
-    """Free a hold. Raises ``RedemptionNotHeld`` (409)."""
+async def cancel(tx: Connection, desk: Desk, redemption_id: str, *, actor: str) -> Redemption:
+    """Free a hold by hand. Raises ``RedemptionNotHeld`` (409)."""
     book, one = await desk.redemption(tx, redemption_id)
     if one.state != "held":
         raise RedemptionNotHeld(f"the redemption is {one.state}")
     await _give_up(tx, desk, book, one, expired=False)
     await _done(tx, desk, one)
+    await _record(tx, desk, actor, "redemption.cancelled", one, one.points)
     return one
 
 
@@ -117,15 +118,17 @@ async def expire(tx: Connection, desk: Desk, redemption_id: str) -> None:
         await _done(tx, desk, one)
 
 
-async def give_back(tx: Connection, desk: Desk, redemption_id: str) -> Redemption:
-    """Give spent points back into their lots, with their own expiry. Raises ``RedemptionNotSpent`` (409)."""
+async def give_back(tx: Connection, desk: Desk, redemption_id: str, *, actor: str) -> Redemption:
+    """Give spent points back by hand into their lots, with their own expiry. Raises ``RedemptionNotSpent`` (409)."""
     book, one = await desk.redemption(tx, redemption_id)
     if one.state != "spent":
         raise RedemptionNotSpent(f"the redemption is {one.state}")
+    points = one.spent - one.returned
     resolving.give_back(desk.ledger, desk.notices, desk.shop, book, one, one.spent)
     if one.reward_id is not None:
         await rewards.put_stock(tx, [(one.shop_id, one.reward_id)])
     await _done(tx, desk, one)
+    await _record(tx, desk, actor, "redemption.returned", one, points)
     return one
 
 
@@ -210,6 +213,16 @@ async def _give_up(tx: Connection, desk: Desk, book: Book, one: Redemption, *, e
     resolving.free(desk.ledger, desk.notices, desk.shop, book, one, state, reason)  # type: ignore[arg-type]  # both are states
     if one.reward_id is not None:
         await rewards.put_stock(tx, [(one.shop_id, one.reward_id)])
+
+
+async def _record(tx: Connection, desk: Desk, actor: str, action: str, one: Redemption, points: int) -> None:
+    detail = {
+        "customer_id": one.customer_id,
+        "points": points,
+        "reward_id": one.reward_id,
+        "order_id": one.order_id,
+    }
+    await audit.record(tx, desk.shop_id, actor, action, one.redemption_id, detail, desk.now)
 
 
 async def _done(tx: Connection, desk: Desk, one: Redemption) -> None:

@@ -111,7 +111,7 @@ async def cancel(
 ) -> RedemptionAnswer:
     """The points go back into their lots with their own expiry."""
     desk = await Desk.expect(tx, cache, caller.shop_id, now)
-    return answer(await redemption.cancel(tx, desk, redemption_id))
+    return answer(await redemption.cancel(tx, desk, redemption_id, actor=caller.subject))
 
 
 @router.post("/redemptions/{redemption_id}/return", dependencies=[WRITE], summary="Give spent points back")
@@ -125,4 +125,4 @@ async def give_back(
 ) -> RedemptionAnswer:
     """The points go back into their lots with their own expiry."""
     desk = await Desk.expect(tx, cache, caller.shop_id, now)
-    return answer(await redemption.give_back(tx, desk, redemption_id))
+    return answer(await redemption.give_back(tx, desk, redemption_id, actor=caller.subject))

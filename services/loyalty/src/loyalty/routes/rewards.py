@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from comeback_kit.errors import FieldError, Unprocessable
 from comeback_kit.http import Caller, Id, Now, TransactionRoute, Tx, requires
 from comeback_kit.paging import Cursor, Limit, Page
-from loyalty import codes, rewards
+from loyalty import audit, codes, rewards
 from loyalty.ids import RANDOM
 from loyalty.program_store import load_one
 from loyalty.reward_checks import completed
@@ -56,7 +56,7 @@ async def delete(reward_id: Id, tx: Tx, caller: Caller, now: Now) -> Response:
 
 
 @router.post("/{reward_id}/codes", dependencies=[WRITE], status_code=201, summary="Fill a reward's code pool")
-async def add_codes(reward_id: Id, body: CodesBody, tx: Tx, caller: Caller) -> CodesAnswer:
+async def add_codes(reward_id: Id, body: CodesBody, tx: Tx, caller: Caller, now: Now) -> CodesAnswer:
     """Import codes, or have them made. A code is in use once in a shop."""
     reward = await rewards.get(tx, caller.shop_id, reward_id, lock=True)
     if not body.codes and body.generate is None:
@@ -68,7 +68,10 @@ async def add_codes(reward_id: Id, body: CodesBody, tx: Tx, caller: Caller) -> C
         prefix = reward.body.code_prefix
         made = tuple(await codes.generate(tx, caller.shop_id, reward_id, prefix, body.generate, RANDOM))
     free = await codes.free(tx, caller.shop_id, reward_id)
-    return CodesAnswer(added=len(set(body.codes)) + len(made), free=free, codes=made)
+    # How many, not which: who finds a code in the trail could spend it.
+    detail = {"imported": len(set(body.codes)), "generated": len(made)}
+    await audit.record(tx, caller.shop_id, caller.subject, "codes.added", reward_id, detail, now)
+    return CodesAnswer(added=detail["imported"] + detail["generated"], free=free, codes=made)
 
 
 @router.get("/{reward_id}/codes", dependencies=[READ], summary="How full a reward's code pool is")
