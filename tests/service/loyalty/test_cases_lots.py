@@ -91,25 +91,6 @@ async def test_c53_an_expiry_that_is_switched_on_is_never_retroactive(shop: Worl
     assert await shop.balance() == 100
 
 
-async def test_c54_the_numbers_of_a_member(shop: World) -> None:
-    """earned 40 + added 700, subtracted 30, expired 300, spent 250; pending 50 of which 40 were activated."""
-    await shop.program(pending={"kind": "days", "days": 7})
-    await shop.adjust(300, expires_at="2026-03-12T00:00:00Z")
-    await shop.adjust(400, expires_at="2026-06-01T00:00:00Z")
-    await shop.order("a", 4_000)
-    await shop.move_to(at(2026, 3, 12))
-    await shop.order("b", 1_000)
-    await shop.adjust(-30)
-    held = await shop.pay(250)
-    await shop.post(f"redemptions/{held['redemption_id']}/confirm")
-    await shop.move_to(at(2026, 3, 17, 13))
-    member = await shop.member()
-    assert (member["balance"], member["pending"], member["held"]) == (160, 10, 0)
-    assert member["next_expiration"] == {"points": 120, "at": "2026-06-01T00:00:00Z"}
-    assert member["next_activation"] == {"points": 10, "at": "2026-03-19T12:00:00Z"}
-    assert member["lifetime_earned"] == 40
-
-
 async def test_c55_pending_points_that_are_returned_never_move_the_balance(shop: World) -> None:
     await shop.program(pending={"kind": "days", "days": 7})
     await shop.order("1001", 2_000)

@@ -45,25 +45,6 @@ async def test_c66_twenty_gifts_of_the_whole_balance_are_one(shop: World) -> Non
     assert sum(one["balance"] for one in members) == 100
 
 
-async def test_c68_every_spent_redemption_is_given_back_once_by_twenty_workers(shop: World) -> None:
-    await shop.adjust(100)
-    ids = []
-    for number in range(50):
-        held = await shop.pay(2, f"o{number}")
-        await shop.post(f"redemptions/{held['redemption_id']}/confirm")
-        ids.append(held["redemption_id"])
-    queue = ids * 2
-    random.Random(7).shuffle(queue)
-    gate = asyncio.Semaphore(20)
-
-    async def give_back(redemption_id: str) -> httpx.Response:
-        async with gate:
-            return await shop.client.post(f"/v1/loyalty/redemptions/{redemption_id}/return")
-
-    assert await statuses([give_back(one) for one in queue]) == {200: 50, 409: 50}
-    assert await shop.numbers() == (100, 0, 0, 0)
-
-
 async def test_c71_the_last_item_of_stock_goes_to_one(shop: World) -> None:
     await shop.post("rewards", {"reward_id": "r", "kind": "free_shipping", "name": "Last", "points": 10, "stock": 1})
     for number in range(10):
