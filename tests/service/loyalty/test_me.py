@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from loyalty import history
 from tests.service.loyalty.test_customers import customer, merged
 from tests.service.loyalty.world import Json, World
 
@@ -97,3 +98,22 @@ async def test_the_first_call_after_a_change_of_the_program_tells_the_new_one(sh
             ("visit", True),
             ("tagged", False),
         ]
+
+
+@pytest.mark.parametrize("mine", [True, False], ids=["me", "member"])
+async def test_balances_after_chain_with_what_is_posted_meanwhile(
+    shop: World, monkeypatch: pytest.MonkeyPatch, mine: bool
+) -> None:
+    await shop.adjust(100)
+    page = history.transactions
+
+    async def meddled(*given: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        await shop.adjust(-30)
+        return await page(*given, **named)
+
+    monkeypatch.setattr(history, "transactions", meddled)
+    client = shop.service.customer("c1") if mine else shop.client
+    path = "me/transactions" if mine else "members/c1/transactions"
+    items = (await shop.get(path, client=client))["items"]
+    assert [(one["points"], one["balance_after"]) for one in items] == [(-30, 70), (100, 100)]

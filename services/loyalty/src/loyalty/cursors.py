@@ -28,10 +28,10 @@ def price_and_id(cursor: str | None) -> tuple[int, str]:
     return _number(price), _text(after)
 
 
-def transaction(cursor: str | None, balance: int) -> tuple[datetime | None, str | None, int | None, int]:
-    """The keys of a member's transactions, and the balance before the first of the page."""
+def transaction(cursor: str | None) -> tuple[datetime | None, str | None, int | None, int | None]:
+    """The keys of a member's transactions, and the balance after the first of the page; None for the first page."""
     if cursor is None:
-        return None, None, None, balance
+        return None, None, None, None
     at, customer_id, seq, after = decode_cursor(cursor, 4)
     return cursor_instant(at), _text(customer_id), _number(seq, most=2**31 - 1), _number(after)
 

@@ -26,17 +26,20 @@ select {_GROUPED} from entries
 where shop_id = $1 and customer_id = $2 and ($3::int is null or seq < $3)
 group by shop_id, customer_id, seq, kind order by seq desc limit $4"""
 _MERGED: Final = "select n.customer_id from members n where n.shop_id = $1 and n.merged_into = $2"
+_BALANCE: Final = "(select n.balance from members n where n.shop_id = $1 and n.customer_id = $2) as balance"
 _PAGE: Final = f"""
-(select {_GROUPED} from entries
+(select {_GROUPED}, {_BALANCE} from entries
   where not exists ({_MERGED}) and shop_id = $1 and customer_id = $2 and ($5::int is null or seq < $5)
   group by shop_id, customer_id, seq, kind order by seq desc limit $6)
 union all
-(select {_GROUPED} from entries join unnest(array(select $2 union all {_MERGED})) u(customer_id) using (customer_id)
+(select {_GROUPED}, {_BALANCE}
+  from entries join unnest(array(select $2 union all {_MERGED})) u(customer_id) using (customer_id)
   where exists ({_MERGED}) and shop_id = $1 group by customer_id, seq, kind
   having $3::timestamptz is null or (min(created_at), customer_id, seq) < ($3, $4, $5)
   order by min(created_at) desc, customer_id desc, seq desc limit $6)"""
 """PostgreSQL asks once whether anybody was merged into the member, and then runs one of the two alone: the history of
-one member is read along its index, that of several is put together."""
+one member is read along its index, that of several is put together. The balance is that of the very moment at which
+the page was read, so that ``balance_after`` chains whatever is posted meanwhile."""
 _NAMES: Final = """
 select customer_id from members where shop_id = $1 and merged_into = $2"""
 _LOTS: Final = """
@@ -52,12 +55,14 @@ async def names_of(tx: Connection, shop_id: str, customer_id: str) -> list[str]:
 
 
 async def transactions(
-    tx: Connection, shop_id: str, customer_id: str, balance: int, *, limit: int, cursor: str | None
+    tx: Connection, shop_id: str, customer_id: str, *, limit: int, cursor: str | None
 ) -> tuple[list[TransactionAnswer], str | None]:
-    """One page, newest first. ``balance`` is the member's now; it and the cursor carry ``balance_after`` along."""
-    at, name, seq, after = cursors.transaction(cursor, balance)
+    """One page, newest first. The member's balance and the cursor carry ``balance_after`` along."""
+    at, name, seq, after = cursors.transaction(cursor)
     rows = await tx.fetch(_PAGE, shop_id, customer_id, at, name, seq, limit + 1)
-    items, running = [], after
+    if not rows:
+        return [], None
+    items, running = [], rows[0]["balance"] if after is None else after
     for row in rows[:limit]:
         items.append(answer(row, running))
         if row["kind"] not in STILL:

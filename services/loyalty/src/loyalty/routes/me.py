@@ -62,9 +62,7 @@ async def transactions(
     after = None
     if found is not None:
         async with reader.transaction() as tx:
-            items, after = await history.transactions(
-                tx, reader.shop_id, found.customer_id, found.balance, limit=limit, cursor=cursor
-            )
+            items, after = await history.transactions(tx, reader.shop_id, found.customer_id, limit=limit, cursor=cursor)
     return tagged(Page[TransactionAnswer](items=items, next_cursor=after), if_none_match)
 
 

@@ -74,9 +74,7 @@ async def transactions(
 ) -> Page[TransactionAnswer]:
     """Every movement of points. `balance_after` chains."""
     found = await _known(customer_id, tx, caller, now, cache)
-    items, after = await history.transactions(
-        tx, caller.shop_id, found.customer_id, found.balance, limit=limit, cursor=cursor
-    )
+    items, after = await history.transactions(tx, caller.shop_id, found.customer_id, limit=limit, cursor=cursor)
     return Page(items=items, next_cursor=after)
 
 
