@@ -24,7 +24,8 @@ CSV_COLUMNS: Final = (
     "birthday",
     "joined",
 )
-_MOST_BAD: Final = 1000
+MOST_BAD: Final = 1000
+"""So many bad rows are told; the others are counted."""
 
 
 class Unreadable(ValueError):
@@ -37,14 +38,14 @@ class Unread(NamedTuple):
     why: str
 
 
-def parse(body: bytes, content_type: str, now: datetime) -> tuple[list[dict[str, Any]], list[BadRow], int]:
-    """Good rows as JSON values, the first bad ones, and how many were bad. Raises ``Unreadable``."""
+def parse(body: bytes, content_type: str, now: datetime) -> tuple[list[tuple[int, dict[str, Any]]], list[BadRow], int]:
+    """Good rows as JSON values with their lines, the first bad ones, and how many were bad. Raises ``Unreadable``."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unreadable(f"is not UTF-8: {error.reason} at byte {error.start}") from None
     rows = _csv(text) if "csv" in content_type else _json_lines(text)
-    good: list[dict[str, Any]] = []
+    good: list[tuple[int, dict[str, Any]]] = []
     bad: list[BadRow] = []
     rejected = 0
     for line, value in rows:
@@ -53,10 +54,10 @@ def parse(body: bytes, content_type: str, now: datetime) -> tuple[list[dict[str,
                 raise ValueError(value.why)  # noqa: TRY004  # told like any other bad row
             member = ImportMember.model_validate(value)
             _check(member, now)
-            good.append(member.model_dump(mode="json"))
+            good.append((line, member.model_dump(mode="json")))
         except ValueError as error:
             rejected += 1
-            if len(bad) < _MOST_BAD:
+            if len(bad) < MOST_BAD:
                 bad.append(BadRow(line=line, detail=_detail(error)))
     return good, bad, rejected
 

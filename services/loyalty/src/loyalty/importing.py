@@ -3,19 +3,20 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from comeback_kit.db import Connection
 from loyalty import due, lot_care, members, posting, tiers
-from loyalty.books import Book, LotRow
+from loyalty.books import Book, Key, LotRow
+from loyalty.import_rows import MOST_BAD
 from loyalty.job_rows import Job
 from loyalty.ledger import Ledger
 from loyalty.lots import Take
 from loyalty.memo import Memo
 from loyalty.notices import Notices
-from loyalty.schemas.jobs import ImportLot, ImportMember
+from loyalty.schemas.jobs import BadRow, ImportLot, ImportMember
 from loyalty.shop import Shop
 
 _CHUNK: Final = 500
@@ -23,7 +24,9 @@ _ADD: Final = """
 insert into import_rows (shop_id, job_id, place, row) select $1, $2, place, row
 from unnest($3::int[], $4::jsonb[]) u(place, row)"""
 _NEXT: Final = """
-select place, row from import_rows where shop_id = $1 and job_id = $2 and place >= $3 order by place limit $4"""
+select place, row from import_rows where shop_id = $1 and job_id = $2 and place > $3 order by place limit $4"""
+_FORGET: Final = "delete from import_rows where shop_id = $1 and job_id = $2"
+_ERASED: Final = "customer_id: this person was erased, and does not come back by old data"
 _PROFILES: Final = """
 insert into profiles (shop_id, customer_id, tags, birthday, joined, fields)
 select $1, customer_id, coalesce(string_to_array(tags, e'\\x1f'), '{}'), birthday, joined, fields
@@ -32,51 +35,104 @@ from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[])
 on conflict (shop_id, customer_id) do nothing"""
 
 
-async def start(tx: Connection, job: Job, rows: Sequence[dict[str, Any]]) -> None:
-    """Keep the good rows of an import for its steps."""
+class _Row(NamedTuple):
+    """One good row of the file."""
+
+    line: int
+    member: ImportMember
+
+
+class _Booked(NamedTuple):
+    """What became of a chunk: how many lots were booked, the rows that were taken with their member, the others."""
+
+    lots: int
+    taken: Sequence[tuple[_Row, Book]]
+    bad: Sequence[BadRow]
+
+
+async def start(tx: Connection, job: Job, rows: Sequence[tuple[int, dict[str, Any]]]) -> None:
+    """Keep the good rows of an import for its steps, by their lines."""
     job.total = len(rows)
-    await tx.execute(_ADD, job.shop_id, job.job_id, list(range(len(rows))), list(rows))
+    await tx.execute(_ADD, job.shop_id, job.job_id, [line for line, _ in rows], [row for _, row in rows])
 
 
 async def step(tx: Connection, shop: Shop, job: Job, now: datetime) -> None:
     """Book the next rows. A lot that was booked before is left alone, so an import may be sent again."""
-    rows = await tx.fetch(_NEXT, job.shop_id, job.job_id, job.done, _CHUNK)
-    people = [ImportMember.model_validate(row["row"]) for row in rows]
-    if people:
-        booked = await _book(tx, shop, people, now)
-        job.progress["lots"] = job.progress.get("lots", 0) + booked
-        await _profiles(tx, shop.shop_id, people)
-    job.done += len(rows)
-    if len(rows) < _CHUNK:
+    # A job of an older version counted its rows from 0 instead of naming their lines.
+    found = await tx.fetch(_NEXT, job.shop_id, job.job_id, job.progress.get("after", job.done - 1), _CHUNK)
+    if found:
+        rows = [_Row(row["place"], ImportMember.model_validate(row["row"])) for row in found]
+        booked = await _book(tx, shop, rows, now)
+        await _profiles(tx, shop.shop_id, booked.taken)
+        _note(job, booked)
+        job.progress["after"] = rows[-1].line
+    job.done += len(found)
+    if len(found) < _CHUNK:
         job.state = "done"
-        job.result = {"members": job.done, "lots": job.progress.get("lots", 0)}
-        await tx.execute("delete from import_rows where shop_id = $1 and job_id = $2", job.shop_id, job.job_id)
+        job.result = _result(job)
+        await forget_rows(tx, job)
 
 
-async def _book(tx: Connection, shop: Shop, people: Sequence[ImportMember], now: datetime) -> int:
+async def forget_rows(tx: Connection, job: Job) -> None:
+    """Drop what is kept of the file."""
+    await tx.execute(_FORGET, job.shop_id, job.job_id)
+
+
+def _note(job: Job, booked: _Booked) -> None:
+    progress = job.progress
+    progress["lots"] = progress.get("lots", 0) + booked.lots
+    if booked.bad:
+        progress["rejected"] = progress.get("rejected", 0) + len(booked.bad)
+        told = [*progress.get("bad_rows", ()), *(bad.model_dump() for bad in booked.bad)]
+        progress["bad_rows"] = told[:MOST_BAD]
+
+
+def _result(job: Job) -> dict[str, Any]:
+    """How many rows and lots were taken; of refused rows, where there are some, how many and the first ones."""
+    rejected = job.progress.get("rejected", 0)
+    result = {"members": job.done - rejected, "lots": job.progress.get("lots", 0)}
+    return result | ({"rejected": rejected, "bad_rows": job.progress["bad_rows"]} if rejected else {})
+
+
+async def _book(tx: Connection, shop: Shop, rows: Sequence[_Row], now: datetime) -> _Booked:
     shops = {shop.shop_id: shop}
-    books = await members.lock(tx, {(shop.shop_id, one.customer_id) for one in people}, now, create=True)
+    locked = await members.lock(tx, {(shop.shop_id, row.member.customer_id) for row in rows}, now, create=True)
+    people = [(row, locked[shop.shop_id, row.member.customer_id]) for row in rows]
+    # An import is old data, which brings nobody back: whoever returned has said so in an event since.
+    bad = [BadRow(line=row.line, detail=_ERASED) for row, book in people if book.erased_at is not None]
+    people = [(row, book) for row, book in people if book.erased_at is None]
     ledger, notices = Ledger(now), Notices(now)
-    for book in books.values():
+    for _, book in people:
         ledger.enroll(book)
     await due.catch_up(tx, ledger, shops, notices)
-    named = {book.key: [] for book in books.values()}  # type: dict[tuple[str, str], list[str]]
-    for one in people:
-        given = [lot.lot_id for lot in one.lots if lot.lot_id is not None]
-        named[books[shop.shop_id, one.customer_id].key] += [*_lot_ids(one), *given]
-    await members.read_lots(tx, ledger.books.values(), named)
+    await _read_lots(tx, people)
     await tiers.read_scores(tx, shops, ledger.books.values(), now)
     booked = 0
-    for one in people:
-        book = books[shop.shop_id, one.customer_id]
-        for lot_id, lot in zip(_lot_ids(one), one.lots, strict=True):
-            if lot_id not in book.lots and lot.lot_id not in book.lots:  # the shop's own export brings its own lots
-                _lot(shop, ledger, book, lot_id, lot)
-                booked += 1
+    for row, book in people:
+        for lot_id, lot in _new_lots(book, row.member).items():
+            _lot(shop, ledger, book, lot_id, lot)
+            booked += 1
         lot_care.expire_passed(ledger, notices, shop, book, now)
         tiers.look(ledger, shop, book, now, notices)
     await posting.flush(tx, ledger)
-    return booked
+    return _Booked(booked, people, bad)
+
+
+async def _read_lots(tx: Connection, people: Sequence[tuple[_Row, Book]]) -> None:
+    named: dict[Key, list[str]] = {}
+    for row, book in people:
+        given = [lot.lot_id for lot in row.member.lots if lot.lot_id is not None]
+        named.setdefault(book.key, []).extend([*_lot_ids(row.member), *given])
+    await members.read_lots(tx, [book for _, book in people], named)
+
+
+def _new_lots(book: Book, member: ImportMember) -> dict[str, ImportLot]:
+    """Its lots that were not booked before; the shop's own export brings its own lots."""
+    lots: dict[str, ImportLot] = {}
+    for lot_id, lot in zip(_lot_ids(member), member.lots, strict=True):
+        if lot_id not in book.lots and lot.lot_id not in book.lots:
+            lots.setdefault(lot_id, lot)
+    return lots
 
 
 def _lot(shop: Shop, ledger: Ledger, book: Book, lot_id: str, given: ImportLot) -> None:
@@ -116,9 +172,10 @@ def _lot_ids(member: ImportMember) -> list[str]:
     return ids
 
 
-async def _profiles(tx: Connection, shop_id: str, people: Sequence[ImportMember]) -> None:
+async def _profiles(tx: Connection, shop_id: str, people: Sequence[tuple[_Row, Book]]) -> None:
     """What rules ask about people; an event has said more than an import, whatever came first."""
-    known = {one.customer_id: one for one in people if one.tags or one.birthday or one.joined}
+    said = [(book.customer_id, row.member) for row, book in people]  # of a merged id it is said of the account
+    known = {customer_id: one for customer_id, one in said if one.tags or one.birthday or one.joined}
     rows = [
         (
             customer_id,

@@ -42,7 +42,8 @@ async def import_members(request: Request, tx: Tx, caller: Caller, now: Now, cac
     """JSON Lines (one member with its lots a line), or CSV (one lot a line).
 
     Good rows are booked in the background and keep their dates; bad ones are answered with their line. Sending a file
-    again books nothing twice.
+    again books nothing twice. A row of somebody who was erased is refused: old data brings nobody back. Such rows are
+    found while the file is booked, and are in the job's `result` (`rejected`, `bad_rows`).
     """
     body = await request.body()
     if len(body) > MOST_BYTES:
