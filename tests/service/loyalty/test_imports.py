@@ -11,6 +11,8 @@ from tests.service.loyalty.test_customers import customer, erased, merged
 from tests.service.loyalty.test_program_and_data import import_members
 from tests.service.loyalty.world import World
 
+MOST = 2**53 - 1
+
 
 def lot(points: int, day: int = 1, **more: Any) -> dict[str, Any]:
     return {"points": points, "earned_at": f"2026-01-{day:02}T00:00:00Z", **more}
@@ -72,6 +74,27 @@ async def test_an_import_of_a_merged_id_says_what_it_says_of_the_account(shop: W
     await shop.take(merged(shop, "guest:1", "c1"))
     await result_of(shop, {"customer_id": "guest:1", "tags": ["vip"]})
     assert [one["customer_id"] for one in (await shop.snapshot(["profiles"]))["profiles"]] == ["c1"]
+
+
+async def test_an_import_gives_nobody_more_points_than_a_number_of_json_can_hold(shop: World) -> None:
+    alone = await import_members(shop, rows({"customer_id": "c1", "lots": [lot(MOST), lot(MOST, 2)]}))
+    assert (alone["accepted"], alone["rejected"]) == (0, 1)
+    assert "9007199254740991" in alone["bad_rows"][0]["detail"]
+    full = {"customer_id": "c1", "lots": [lot(MOST)]}
+    more = {"customer_id": "c1", "lots": [lot(1, 2)]}
+    found = await result_of(shop, full, more, full)
+    (bad,) = found.pop("bad_rows")
+    assert found == {"members": 2, "lots": 1, "rejected": 1}
+    assert bad["line"] == 2
+    assert "room" in bad["detail"]
+    assert (await shop.member())["balance"] == MOST
+
+
+async def test_points_that_were_used_before_an_import_count_for_what_was_ever_earned(shop: World) -> None:
+    used = {"customer_id": "c1", "lots": [lot(0, earned=MOST)]}
+    found = await result_of(shop, used, {"customer_id": "c1", "lots": [lot(1, 2)]})
+    assert (found["lots"], found["rejected"]) == (1, 1)
+    assert (await shop.member())["lifetime_earned"] == MOST
 
 
 async def test_an_import_goes_on_where_it_stopped_and_books_each_lot_once(

@@ -61,9 +61,14 @@ async def _take(tx: Connection, desk: Desk, book: Book, points: int, reason: str
     desk.ledger.withdraw(book, takes, missing, "adjusted", Memo(reason=reason, actor=actor))
 
 
+def room_of(book: Book) -> int:
+    """How many points more the member may have: as many as every reader of JSON can hold as one number."""
+    return MAX_SAFE_INTEGER - max(0, book.balance) - book.pending - book.held
+
+
 def _check_room(book: Book, points: int) -> None:
-    """Refuse what would take the member's points beyond the integers that every reader of JSON can hold."""
-    room = MAX_SAFE_INTEGER - max(0, book.balance) - book.pending - book.held
+    """Refuse what would take the member's points beyond that."""
+    room = room_of(book)
     if points > room:
         raise Unprocessable(errors=[FieldError("/points", f"must be at most {room}, what the member has room for")])
 

@@ -10,6 +10,7 @@ import msgspec
 from pydantic import ValidationError
 
 from comeback_contracts.instants import is_in_the_future
+from comeback_kit.bodies import MAX_SAFE_INTEGER
 from loyalty.schemas.jobs import BadRow, ImportMember
 
 CSV_COLUMNS: Final = (
@@ -110,6 +111,8 @@ def _from_csv(row: dict[str, str | None]) -> Any:
 
 
 def _check(member: ImportMember, now: datetime) -> None:
+    if sum(lot.points if lot.earned is None else lot.earned for lot in member.lots) > MAX_SAFE_INTEGER:
+        raise ValueError(f"lots: are worth more than {MAX_SAFE_INTEGER} points together")
     for place, lot in enumerate(member.lots):
         if is_in_the_future(lot.earned_at, now):
             raise ValueError(f"lots/{place}/earned_at: is more than 10 minutes in the future")

@@ -1,14 +1,17 @@
 """Members with their points from another system: booked in chunks, each row once, with its own dates."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from comeback_kit.bodies import MAX_SAFE_INTEGER
 from comeback_kit.db import Connection
 from loyalty import due, lot_care, members, posting, tiers
+from loyalty.adjusting import room_of
 from loyalty.books import Book, Key, LotRow
 from loyalty.import_rows import MOST_BAD
 from loyalty.job_rows import Job
@@ -42,12 +45,16 @@ class _Row(NamedTuple):
     member: ImportMember
 
 
-class _Booked(NamedTuple):
+@dataclass
+class _Booked:
     """What became of a chunk: how many lots were booked, the rows that were taken with their member, the others."""
 
-    lots: int
-    taken: Sequence[tuple[_Row, Book]]
-    bad: Sequence[BadRow]
+    lots: int = 0
+    taken: list[tuple[_Row, Book]] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+
+    def refuse(self, row: _Row, why: str) -> None:
+        self.bad.append(BadRow(line=row.line, detail=why))
 
 
 async def start(tx: Connection, job: Job, rows: Sequence[tuple[int, dict[str, Any]]]) -> None:
@@ -99,7 +106,10 @@ async def _book(tx: Connection, shop: Shop, rows: Sequence[_Row], now: datetime)
     locked = await members.lock(tx, {(shop.shop_id, row.member.customer_id) for row in rows}, now, create=True)
     people = [(row, locked[shop.shop_id, row.member.customer_id]) for row in rows]
     # An import is old data, which brings nobody back: whoever returned has said so in an event since.
-    bad = [BadRow(line=row.line, detail=_ERASED) for row, book in people if book.erased_at is not None]
+    booked = _Booked()
+    for row, book in people:
+        if book.erased_at is not None:
+            booked.refuse(row, _ERASED)
     people = [(row, book) for row, book in people if book.erased_at is None]
     ledger, notices = Ledger(now), Notices(now)
     for _, book in people:
@@ -107,15 +117,24 @@ async def _book(tx: Connection, shop: Shop, rows: Sequence[_Row], now: datetime)
     await due.catch_up(tx, ledger, shops, notices)
     await _read_lots(tx, people)
     await tiers.read_scores(tx, shops, ledger.books.values(), now)
-    booked = 0
     for row, book in people:
-        for lot_id, lot in _new_lots(book, row.member).items():
-            _lot(shop, ledger, book, lot_id, lot)
-            booked += 1
-        lot_care.expire_passed(ledger, notices, shop, book, now)
-        tiers.look(ledger, shop, book, now, notices)
+        _row(shop, ledger, notices, booked, row, book)
     await posting.flush(tx, ledger)
-    return _Booked(booked, people, bad)
+    return booked
+
+
+def _row(shop: Shop, ledger: Ledger, notices: Notices, booked: _Booked, row: _Row, book: Book) -> None:
+    lots = _new_lots(book, row.member)
+    why = _no_room(book, lots.values())
+    if why is not None:
+        booked.refuse(row, why)
+        return
+    for lot_id, lot in lots.items():
+        _lot(shop, ledger, book, lot_id, lot)
+    lot_care.expire_passed(ledger, notices, shop, book, ledger.now)
+    tiers.look(ledger, shop, book, ledger.now, notices)
+    booked.lots += len(lots)
+    booked.taken.append((row, book))
 
 
 async def _read_lots(tx: Connection, people: Sequence[tuple[_Row, Book]]) -> None:
@@ -133,6 +152,18 @@ def _new_lots(book: Book, member: ImportMember) -> dict[str, ImportLot]:
         if lot_id not in book.lots and lot.lot_id not in book.lots:
             lots.setdefault(lot_id, lot)
     return lots
+
+
+def _no_room(book: Book, lots: Iterable[ImportLot]) -> str | None:
+    """Why a member cannot have these lots, too; as adjustments and transfers say it."""
+    given = [(lot.points, lot.points if lot.earned is None else lot.earned) for lot in lots]
+    for name, points, room in (
+        ("points", sum(points for points, _ in given), room_of(book)),
+        ("earned", sum(earned for _, earned in given), MAX_SAFE_INTEGER - book.lifetime_earned),
+    ):
+        if points > room:
+            return f"lots: {name} must be at most {max(0, room)} together, what the member has room for"
+    return None
 
 
 def _lot(shop: Shop, ledger: Ledger, book: Book, lot_id: str, given: ImportLot) -> None:
