@@ -74,7 +74,10 @@ class ProgramPreviewAnswer(Answer):
 
 
 class JobAnswer(Answer):
-    """Work in the background. ``result`` is there when the state is ``done``."""
+    """Work in the background. ``result`` is there when the state is ``done``, ``detail`` when it is ``failed``.
+
+    ``detail`` says what to do. A job whose trouble passes by itself never fails: it goes on.
+    """
 
     job_id: str
     kind: Literal["program_preview", "member_import"]
@@ -82,6 +85,7 @@ class JobAnswer(Answer):
     done: int
     total: int | None
     result: dict[str, Any] | None
+    detail: str | None = None
     created_at: datetime
     updated_at: datetime
 
