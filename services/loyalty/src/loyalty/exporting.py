@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from comeback_kit.db import Connection, Database
+from loyalty import uncounted
 from loyalty.errors import MemberUnknown
 from loyalty.history import names_of
 from loyalty.import_rows import CSV_COLUMNS
@@ -32,7 +33,6 @@ _PARTS: Final = {
     "redemptions": """select redemption_id, reward_id, order_id, state, points, spent, returned, value, currency,
       code, created_at, expires_at, resolved_at
       from redemptions where shop_id = $1 and customer_id = $2 order by created_at""",
-    "tier_changes": "select at, tier_id from tier_changes where shop_id = $1 and customer_id = $2 order by at, place",
     "counters": "select key, times, points from usage where shop_id = $1 and customer_id = $2 order by key",
 }
 _ENTRIES: Final = """
@@ -40,10 +40,18 @@ select e.customer_id, e.seq, e.line, e.kind, e.debit, e.credit, e.points, e.lot_
   e.reason, e.created_at
 from unnest($2::text[]) u(customer_id) join entries e on e.shop_id = $1 and e.customer_id = u.customer_id
 order by e.created_at, e.customer_id, e.seq, e.line"""
+_TIER_CHANGES: Final = """
+select c.customer_id, c.at, c.tier_id
+from unnest($2::text[]) u(customer_id) join tier_changes c on c.shop_id = $1 and c.customer_id = u.customer_id
+order by c.at, c.place"""
 _ORDERS: Final = """
-select o.order_id, o.state, o.program_version, l.earned - l.clawed - l.shortfall as settled from lots l
-join orders o on o.shop_id = l.shop_id and o.order_id = l.order_id
-where l.shop_id = $1 and l.customer_id = $2 order by l.earned_at"""
+select o.order_id, o.state, o.program_version, coalesce(l.earned - l.clawed - l.shortfall, 0) as settled
+from (
+  select order_id from lots where shop_id = $1 and customer_id = $2 and order_id is not null
+  union select unnest($3::text[])
+) theirs join orders o on o.shop_id = $1 and o.order_id = theirs.order_id
+left join lots l on l.shop_id = $1 and l.customer_id = $2 and l.lot_id = 'order:' || o.order_id
+order by coalesce(l.earned_at, o.placed_at), o.order_id"""
 
 
 async def everything(tx: Connection, shop_id: str, customer_id: str) -> dict[str, Any]:
@@ -65,11 +73,24 @@ async def everything(tx: Connection, shop_id: str, customer_id: str) -> dict[str
     for name, statement in _PARTS.items():
         found[name] = [dict(row) for row in await tx.fetch(statement, shop_id, book.customer_id)]
     found["entries"] = [dict(row) for row in await tx.fetch(_ENTRIES, shop_id, sorted(names))]
-    found["orders"] = [
-        {**dict(row), "state": msgspec.json.decode(row["state"])}
-        for row in await tx.fetch(_ORDERS, shop_id, book.customer_id)
-    ]
+    found["tier_changes"] = [dict(row) for row in await tx.fetch(_TIER_CHANGES, shop_id, sorted(names))]
+    found["orders"] = await _orders(tx, shop_id, book.customer_id, names)
     return found
+
+
+async def _orders(tx: Connection, shop_id: str, customer_id: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Those that the member earned with, and those that were ordered under one of the names and never earned."""
+    others = {one.order_id: one for one in await uncounted.find(tx, [(shop_id, name) for name in names])}
+    rows = [
+        {**dict(row), "state": msgspec.json.decode(row["state"])}
+        for row in await tx.fetch(_ORDERS, shop_id, customer_id, list(others))
+    ]
+    unsure = {order_id for order_id, one in others.items() if one.buyer is None}
+    return [row for row in rows if row["order_id"] not in unsure or _buyer(row["state"]) in names]
+
+
+def _buyer(state: dict[str, Any]) -> str | None:
+    return (state.get("customer") or {}).get("customer_id")
 
 
 async def members(db: Database, shop_id: str, *, as_csv: bool) -> AsyncIterator[bytes]:
