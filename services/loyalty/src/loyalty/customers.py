@@ -50,7 +50,7 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
     """Take a batch of ``customer.*``; safe to repeat and in any order."""
     updates = [one for one in events if one.type in customer_locks.UPDATES]
     shops = await _shops(tx, updates, cache)
-    await customer_locks.lock(tx, events, context.now)
+    uncounted = await customer_locks.lock(tx, events, context.now)
     await _update(tx, updates, shops, context)
     for one in events:
         if one.type == "customer.merged":
@@ -58,7 +58,7 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
             await merging.merge(tx, cache, one.shopid, view.from_, view.into, now=context.now)
         elif one.type == "customer.erased":
             erased = one.view(CustomerErased)
-            await erasing.erase(tx, one.shopid, erased.customer_id, at=erased.at or one.at)
+            await erasing.erase(tx, one.shopid, erased.customer_id, at=erased.at or one.at, uncounted=uncounted)
 
 
 async def _shops(tx: Connection, updates: Sequence[Event], cache: ShopCache) -> dict[str, Shop]:

@@ -1,12 +1,14 @@
 """Forgetting a person: the ledger stays, with an id that means nobody; what rules knew of them is gone."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from comeback_kit import idempotency
 from comeback_kit.db import Connection
 from loyalty import members, orders
+from loyalty.uncounted import Found
 
 _TOMBSTONES: Final = """
 insert into tombstones as t (shop_id, customer_hash, erased_at)
@@ -20,15 +22,19 @@ delete from profiles p using unnest($2::text[]) u(customer_id)
 where p.shop_id = $1 and p.customer_id = u.customer_id"""
 
 
-async def erase(tx: Connection, shop_id: str, customer_id: str, *, at: datetime) -> None:
+async def erase(
+    tx: Connection, shop_id: str, customer_id: str, *, at: datetime, uncounted: Sequence[Found] = ()
+) -> None:
     """Forget a customer under all their names as of an instant; safe to repeat.
 
     An id that was merged stands for the account that it was merged into. A hash of each name and the instant stay, so
-    that no late or replayed update brings the person back.
+    that no late or replayed update brings the person back. ``uncounted`` holds the locked orders among which are those
+    of the person that never earned.
     """
     book = (await members.lock(tx, [(shop_id, customer_id)], at, create=True))[shop_id, customer_id]
     names = sorted([book.customer_id, *await members.lock_names(tx, book)])
-    await orders.forget_notes(tx, shop_id, names)
+    others = [(one.shop_id, one.order_id) for one in uncounted if one.may_be_of(shop_id, names)]
+    await orders.forget_notes(tx, shop_id, names, others)
     await tx.execute(_TOMBSTONES, shop_id, [hash_of(shop_id, name) for name in names], at)
     await tx.execute(_MARK, shop_id, names, at)
     await tx.execute(_FORGET, shop_id, names)

@@ -165,11 +165,18 @@ async def lock(tx: Connection, keys: Iterable[OrderKey], *, waiting: bool = True
     return [OrderRow.read(row) for row in rows]
 
 
-async def forget_notes(tx: Connection, shop_id: str, customer_ids: Sequence[str]) -> None:
-    """Drop the attributes of the orders that these locked members earned with; the ledger needs none of them."""
-    rows = await tx.fetch(_EARNED_WITH, shop_id, customer_ids)
+async def forget_notes(
+    tx: Connection, shop_id: str, customer_ids: Sequence[str], others: Iterable[OrderKey] = ()
+) -> None:
+    """Drop the attributes of the orders that these locked members earned with; the ledger needs none of them.
+
+    The same with those of the ``others`` that are theirs.
+    """
+    earned = {tuple(row) for row in await tx.fetch(_EARNED_WITH, shop_id, customer_ids)}
     noted = []
-    for order in await lock(tx, [tuple(row) for row in rows], waiting=False):
+    for order in await lock(tx, earned.union(others), waiting=False):
+        if order.key not in earned and order.buyer not in customer_ids:
+            continue
         plain = None if order.known is None else order.known.without_notes()
         if plain is not order.known:
             order.known = plain
