@@ -67,7 +67,9 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
     shared = await merged_lots.make_alike(tx, desk, gone, stays)
     await desk.close(tx)
     await _move(tx, gone, stays, now)
+    before = stays.standing.level_id
     _add_up(gone, stays, desk)
+    _tell_tiers(desk, gone, stays, before)
     desk.ledger.books.pop(gone.key)
     stays.all_open = False
     stays.lots.clear()
@@ -110,6 +112,13 @@ def _higher(desk: Desk, one: Standing, other: Standing) -> Standing:
     if one.until is None or other.until is None:
         return one if one.until is None and first >= 0 else other
     return one if one.until > other.until else other
+
+
+def _tell_tiers(desk: Desk, gone: Book, stays: Book, before: str | None) -> None:
+    """The history of both: ``gone`` has no tier from now on, also where it had none, for this line dates the merge."""
+    desk.ledger.tier_moves.append((*gone.key, desk.now, None))
+    if stays.standing.level_id != before:
+        desk.ledger.tier_moves.append((*stays.key, desk.now, stays.standing.level_id))
 
 
 def _fill_deficit(desk: Desk, book: Book) -> None:

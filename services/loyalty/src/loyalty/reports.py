@@ -20,24 +20,38 @@ select month, tier, sum(points)::bigint as points from (
   union all
   select null, tier_id, balance from members where shop_id = $1 and balance < 0
 ) parts group by month, tier having sum(points) <> 0 order by month nulls last, tier nulls first"""
+# An id that was merged was its own member until then: the merge is the last line that it has in ``tier_changes``.
+# Lots keep only their present end. What the lines up to then say is earlier where activity has moved it since: the
+# latest end that points of the same lot, or those that the same member earned under the same program, were given.
 _THEN: Final = """
-with moved as (
-  select coalesce(m.merged_into, e.customer_id) as customer_id, e.lot_id, e.debit, e.credit, e.points
-  from entries e join members m using (shop_id, customer_id) where e.shop_id = $1 and e.created_at <= $3
+with gone as (
+  select m.customer_id, m.merged_into from members m
+  where m.shop_id = $1 and m.merged_into is not null and coalesce((
+    select max(t.at) from tier_changes t where t.shop_id = $1 and t.customer_id = m.customer_id), '-infinity') <= $3
+), moved as (
+  select coalesce(g.merged_into, e.customer_id) as owner, coalesce(m.merged_into, e.customer_id) as customer_id,
+    e.lot_id, e.kind, e.debit, e.credit, e.points, e.expires_at
+  from entries e join members m using (shop_id, customer_id) left join gone g using (customer_id)
+  where e.shop_id = $1 and e.created_at <= $3
 ), lots_then as (
-  select customer_id, case when account = 'overdrawn' then null else lot_id end as lot_id, sum(change) as points
+  select owner, customer_id, case when account = 'overdrawn' then null else lot_id end as lot_id,
+    sum(change) as points, max(expires_at) as ends
   from moved cross join lateral (values (credit, points), (debit, -points)) sides(account, change)
-  where account in ('available', 'held', 'overdrawn') group by 1, 2
+  where account in ('available', 'held', 'overdrawn') group by 1, 2, 3
+), earned_then as (
+  select e.owner, l.program_version, max(e.expires_at) as ends
+  from moved e join lots l on l.shop_id = $1 and l.customer_id = e.customer_id and l.lot_id = e.lot_id
+  where e.kind in ('earned', 'pending_added') and e.expires_at is not null group by 1, 2
 ), tiers_then as (
-  select distinct on (t.customer_id) coalesce(m.merged_into, t.customer_id) as customer_id, t.tier_id
-  from tier_changes t join members m using (shop_id, customer_id)
-  where t.shop_id = $1 and t.at <= $3 order by t.customer_id, t.at desc, t.place desc
+  select distinct on (customer_id) customer_id, tier_id from tier_changes
+  where shop_id = $1 and at <= $3 order by customer_id, at desc, place desc
 )
-select to_char((l.expires_at - interval '1 second') at time zone $2, 'YYYY-MM') as month, t.tier_id as tier,
-  sum(p.points)::bigint as points
+select to_char((case when l.expires_at is not null then least(l.expires_at, greatest(p.ends, e.ends)) end
+    - interval '1 second') at time zone $2, 'YYYY-MM') as month, t.tier_id as tier, sum(p.points)::bigint as points
 from lots_then p
 left join lots l on l.shop_id = $1 and l.customer_id = p.customer_id and l.lot_id = p.lot_id
-left join tiers_then t on t.customer_id = p.customer_id
+left join earned_then e on e.owner = p.owner and e.program_version = l.program_version
+left join tiers_then t on t.customer_id = p.owner
 group by 1, 2 having sum(p.points) <> 0 order by month nulls last, tier nulls first"""
 _LEFT: Final = """
 select coalesce(sum(points) filter (where credit = 'expired'), 0)::bigint as expired,

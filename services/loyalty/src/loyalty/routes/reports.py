@@ -41,7 +41,12 @@ async def liability(
     at: At = None,
     format: Format = "json",  # noqa: A002  # the parameter's name
 ) -> LiabilityAnswer | Response:
-    """Balances and held points by expiry month and tier, now or at that instant."""
+    """Balances and held points by expiry month and tier, now or at that instant.
+
+    With sliding expiry a past instant knows the months from what had earned points by then: a later end that a
+    redemption or an activity without points had already brought about is not kept, so the month may be an earlier one
+    than was told at that time.
+    """
     shop = await load_one(tx, cache, caller.shop_id)
     then = instant("at", at)
     if then is not None and is_in_the_future(then, now):

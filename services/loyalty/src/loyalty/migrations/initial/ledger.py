@@ -83,7 +83,8 @@ create table lots (
 ) with (fillfactor = 85)"""
 
 
-# Which tier a member had when; the newest line is the same as in ``members``.
+# Which tier a member had when; the newest line is the same as in ``members``. The last line of an id that was merged
+# into another dates the merge.
 TIER_CHANGES = """
 create table tier_changes (
   shop_id text collate "C" not null,
