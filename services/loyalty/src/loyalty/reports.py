@@ -64,7 +64,7 @@ select to_char(created_at at time zone $2, 'YYYY-MM') as month,
     and kind in ('clawed_back', 'pending_cancelled')), 0)::bigint as clawed_back,
   coalesce(sum(points) filter (where kind = 'spent'), 0)::bigint as spent,
   coalesce(sum(points) filter (where kind = 'returned' and debit = 'spent'), 0)::bigint as returned,
-  coalesce(sum(points) filter (where kind = 'expired'), 0)::bigint as expired,
+  coalesce(sum(points) filter (where kind = 'expired' and credit = 'expired'), 0)::bigint as expired,
   coalesce(sum(case when debit = 'issued' then points when credit = 'issued' then -points else 0 end)
     filter (where kind = 'adjusted'), 0)::bigint as adjusted
 from entries
