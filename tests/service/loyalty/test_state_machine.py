@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import httpx
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
@@ -56,6 +57,7 @@ class Ledger(RuleBasedStateMachine):
         super().__init__()
         self.events: list[Event] = []
         self.lines: dict[str, list[dict[str, Any]]] = {}
+        self.known: set[str] = set()
         self.redemptions: list[str] = []
         self.minute = 0
 
@@ -86,11 +88,31 @@ class Ledger(RuleBasedStateMachine):
         self.run(self.shop.take(one))
 
     @rule(
-        order=ORDERS, member=MEMBERS, amount=st.integers(0, 200), state=st.sampled_from(["open", "open", "cancelled"])
+        order=ORDERS,
+        member=MEMBERS,
+        amount=st.integers(0, 200),
+        state=st.sampled_from(["open", "open", "cancelled"]),
+        days=st.sampled_from([0, 0, 0, 4, 25]),
     )
-    def order(self, order: str, member: str, amount: int, state: str) -> None:
+    def order(self, order: str, member: str, amount: int, state: str, days: int) -> None:
+        self.shop.clock.now += timedelta(days=days)  # and the jobs are late: what is due is not done yet
+        is_new = state == "open" and order not in self.known
         lines = self.lines[order] = [line("1", amount * 50), line("2", amount * 50)]
-        self._take(self.shop.order_event(order, customer=member, lines=lines, state=state, updated_at=self._later()))
+        changes: dict[str, Any] = {"lines": lines, "state": state, "updated_at": self._later()}
+        foretold = self.run(self._preview(order, member, changes)) if is_new else None
+        self.known.add(order)
+        self._take(self.shop.order_event(order, customer=member, **changes))
+        if foretold is not None:
+            explained = self.run(self.shop.get(f"orders/{order}/explanation"))
+            assert foretold == explained["points"] == explained["settled"], explained
+
+    async def _preview(self, order: str, member: str, changes: dict[str, Any]) -> int:
+        """What a new order is said to earn, whatever is due and not done yet of its member."""
+        body = msgspec.json.decode(self.shop.order_event(order, customer=member, **changes).data)
+        before = await self.shop.snapshot()
+        found: int = (await self.shop.post("earn/preview", body))["points"]
+        assert await self.shop.snapshot() == before
+        return found
 
     @precondition(lambda self: self.lines)
     @rule(data=st.data(), member=MEMBERS, days=st.sampled_from([0, 1, 4, 9, 25]), delivered=st.booleans())
@@ -104,6 +126,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(order=ORDERS, amount=st.integers(1, 10_000), refund=st.sampled_from(["r1", "r2"]))
     def refund(self, order: str, amount: int, refund: str) -> None:
+        self.known.add(order)
         self._take(self.shop.refund_event(order, amount, f"{order}{refund}", at=self.shop.now))
 
     @precondition(lambda self: self.events)

@@ -5,14 +5,14 @@ the job was late. The job (``DueWork``) does the same for members whom nobody to
 such instant, or an earlier one; only due members are read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from comeback_contracts.instants import format_instant
 from comeback_kit.db import Connection
 from loyalty import lot_care, members, posting, program_store, tiers
-from loyalty.books import Book, LotRow
+from loyalty.books import Book, Key, LotRow
 from loyalty.expiry import warnings
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices, transaction_id
@@ -40,7 +40,21 @@ async def run(tx: Connection, cache: ShopCache, now: datetime, *, limit: int) ->
     return len(keys)
 
 
-async def catch_up(tx: Connection, ledger: Ledger, shops: dict[str, Shop], notices: Notices) -> None:
+Keep = Callable[[Connection, Ledger, dict[str, Shop], Mapping[Key, tuple[Book, datetime]]], Awaitable[None]]
+"""Keeps what was posted so far, and then sets what the tiers of these members count at an instant each."""
+
+
+async def write(
+    tx: Connection, ledger: Ledger, shops: dict[str, Shop], at: Mapping[Key, tuple[Book, datetime]]
+) -> None:
+    """Write it, and let PostgreSQL count."""
+    await posting.flush(tx, ledger)
+    await tiers.read_scores_at(tx, shops, at)
+
+
+async def catch_up(
+    tx: Connection, ledger: Ledger, shops: dict[str, Shop], notices: Notices, keep: Keep = write
+) -> None:
     """Do what is due of the ledger's members, in the order in which it became due."""
     now = ledger.now
     books = []
@@ -53,16 +67,15 @@ async def catch_up(tx: Connection, ledger: Ledger, shops: dict[str, Shop], notic
     if not books:
         return
     await members.read_lots(tx, books)
-    await _tier_ends(tx, ledger, shops, books, notices)
+    await _tier_ends(tx, ledger, shops, books, notices, keep)
     for book in books:
         _lots_until(ledger, shops[book.shop_id], book, now, notices)
         _warn(shops[book.shop_id], book, now, notices)
     if any(shops[book.shop_id].current.tiers.levels for book in books):
-        await posting.flush(tx, ledger)
-        await tiers.read_scores(tx, shops, books, now)
+        await keep(tx, ledger, shops, {book.key: (book, now) for book in books})
         for book in books:
             tiers.look(ledger, shops[book.shop_id], book, now, notices)
-        await posting.flush(tx, ledger)  # whoever reads scores next counts entry points too
+        await keep(tx, ledger, shops, {})  # whoever reads scores next counts entry points too
     for book in books:
         book.due_at, book.changed = next_due(shops[book.shop_id], book, now), True
 
@@ -77,7 +90,7 @@ def is_due(shops: dict[str, Shop], book: Book, now: datetime) -> bool:
 
 
 async def _tier_ends(
-    tx: Connection, ledger: Ledger, shops: dict[str, Shop], books: Sequence[Book], notices: Notices
+    tx: Connection, ledger: Ledger, shops: dict[str, Shop], books: Sequence[Book], notices: Notices, keep: Keep
 ) -> None:
     """Review every member at the end of their level's time, with what counted then."""
     for _ in range(_ROUNDS):
@@ -86,8 +99,7 @@ async def _tier_ends(
             return
         for book in ending:
             _lots_until(ledger, shops[book.shop_id], book, _until(book), notices)
-        await posting.flush(tx, ledger)
-        await tiers.read_scores_at(tx, shops, {book.key: (book, _until(book)) for book in ending})
+        await keep(tx, ledger, shops, {book.key: (book, _until(book)) for book in ending})
         for book in ending:
             before = book.standing
             tiers.look(ledger, shops[book.shop_id], book, _until(book), notices)

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-
 from comeback_contracts.instants import format_instant
 from comeback_contracts.order_merge import from_event
 from comeback_contracts.order_reading import view_of
@@ -12,14 +10,13 @@ from comeback_contracts.order_view import OrderView
 from comeback_contracts.orders import Order
 from comeback_kit.db import Connection
 from loyalty import tiers
-from loyalty.books import Book
 from loyalty.columns import CURRENT
+from loyalty.due_trial import foresee
 from loyalty.errors import OrderUnknown
 from loyalty.expiry import expires_at
 from loyalty.history import SIGNED
 from loyalty.local_time import local_date
 from loyalty.member_facts import facts_of, read_tags, read_usage
-from loyalty.members import peek
 from loyalty.notices import transaction_id
 from loyalty.orders import OrderRow
 from loyalty.orders import peek as peek_order
@@ -116,7 +113,7 @@ async def preview(
         version, kept = known.program_version, known.kept
     else:
         version = shop.version_at(placed_at(state))
-        kept = fix(shop.program(version), state, await _facts(tx, shop, version, buyer, state))
+        kept = fix(shop.program(version), state, await _facts(tx, shop, version, buyer, state, now))
     program = shop.program(version)
     found = explain(program, state, kept, assume_counts=True)
     earned = earned_at(program, state)
@@ -140,19 +137,18 @@ def _as_state(order: Order, at: datetime | None, now: datetime) -> OrderView:
     return view_of(from_event({"order": data}, format_instant(now)))
 
 
-async def _facts(tx: Connection, shop: Shop, version: int, buyer: str | None, state: OrderView) -> Facts:
+async def _facts(tx: Connection, shop: Shop, version: int, buyer: str | None, state: OrderView, now: datetime) -> Facts:
+    """The member as the settlement of the order would find them: with what is due by then done."""
     program = shop.program(version)
     if not program.depends_on_member:
         return Facts()
-    book: Book | None = None if buyer is None else await peek(tx, shop.shop_id, buyer)
-    tier = tiers.level_id_of(shop.current, book)
-    if book is None:
-        return Facts(first_purchase=True, tier=tier)
+    if buyer is None:
+        return Facts(first_purchase=True, tier=tiers.level_id_of(shop.current, None))
+    book = await foresee(tx, shop, buyer, now)
     await read_tags(tx, [book])
-    at = earned_at(program, state)
-    day = local_date(at, program.zone)
+    day = local_date(earned_at(program, state), program.zone)
     await read_usage(tx, {book.key: book}, [(*book.key, key) for key in usage_keys(program, day)])
-    return msgspec.structs.replace(facts_of(program, book), tier=tier)
+    return facts_of(program, book)
 
 
 def _parts(found: Explanation) -> dict[str, Any]:
