@@ -14,6 +14,7 @@ from loyalty.program.document import Program
 from loyalty.rules.compiled import CompiledProgram, compile_program
 from loyalty.schemas.jobs import OrderChange, OrdersPreview, ProgramPreviewAnswer, TierMove, TiersPreview
 from loyalty.shop import Shop
+from loyalty.tiers import starts
 from loyalty.tiers_history import replay
 from loyalty.tiers_rules import first_level
 
@@ -59,7 +60,9 @@ async def step(tx: Connection, shop: Shop, job: Job, now: datetime) -> None:
     )
     if "orders" not in job.progress:
         trials = await order_trial.newest(tx, shop, program, job.request["orders"])
-        job.progress = {"orders": _orders(trials), "changes": _by_member(trials), "after": "", "moves": {}}
+        # Who has lost a limit since, or bought in another tier, is not moved by the program that is in force anyway.
+        changes = {} if program.document == shop.current.document else _by_member(trials)
+        job.progress = {"orders": _orders(trials), "changes": changes, "after": "", "moves": {}}
         job.total = await tx.fetchval(
             "select count(*) from members where shop_id = $1 and merged_into is null", shop.shop_id
         )
@@ -71,9 +74,9 @@ async def _members(tx: Connection, shop: Shop, program: CompiledProgram, job: Jo
     progress = job.progress
     rows = await tx.fetch(_MEMBERS, shop.shop_id, progress["after"], _CHUNK)
     moves: Counter[str] = Counter(progress["moves"])
-    for customer_id, after in (await _tiers(tx, shop, program, rows, progress["changes"], now)).items():
-        before = next(row["tier_id"] for row in rows if row["customer_id"] == customer_id)
-        moves[f"{before or ''}>{after or ''}"] += 1
+    present = {row["customer_id"]: _present(shop, row) for row in rows}
+    for customer_id, after in (await _tiers(tx, shop, program, rows, present, progress["changes"], now)).items():
+        moves[f"{present[customer_id] or ''}>{after or ''}"] += 1
     progress["moves"] = dict(moves)
     job.done += len(rows)
     if len(rows) == _CHUNK:
@@ -84,7 +87,55 @@ async def _members(tx: Connection, shop: Shop, program: CompiledProgram, job: Jo
     job.progress = {}
 
 
+def _present(shop: Shop, row: asyncpg.Record) -> str | None:
+    """The tier that a member is shown in."""
+    level_id: str | None = row["tier_id"]
+    first = first_level(shop.current.tiers)
+    if level_id is None and first is not None and starts(shop, row["balance"]):
+        return first.id
+    return level_id
+
+
 async def _tiers(
+    tx: Connection,
+    shop: Shop,
+    program: CompiledProgram,
+    rows: Sequence[asyncpg.Record],
+    present: Mapping[str, str | None],
+    changes: Mapping[str, int],
+    now: datetime,
+) -> dict[str, str | None]:
+    """The tier of each of these members under the program."""
+    if program.tiers == shop.current.tiers and not changes:
+        return dict(present)
+    would = await _replayed(tx, shop, program, rows, changes, now)
+    is_now = await _replayed(tx, shop, shop.current, rows, {}, now)
+    return {
+        customer_id: _moved(shop, program, tier, is_now[customer_id], would[customer_id])
+        for customer_id, tier in present.items()
+    }
+
+
+def _moved(
+    shop: Shop, program: CompiledProgram, present: str | None, is_now: str | None, would: str | None
+) -> str | None:
+    """Where the program moves a member whom the replay has in ``would``, and under the program in force ``is_now``.
+
+    A replay knows what counts, not what kept a tier all the same: grace, no downgrade, points that were there for a
+    while. So only what the two differ in is the program's doing.
+    """
+    places: dict[str | None, int] = {level.id: place for place, level in enumerate(program.tiers.levels)}
+    places[None] = -1
+    if present not in places:
+        return would
+    if would == is_now:
+        return present
+    if program.tiers == shop.current.tiers and is_now != present:
+        return max(present, would, key=places.__getitem__)
+    return would
+
+
+async def _replayed(
     tx: Connection,
     shop: Shop,
     program: CompiledProgram,
@@ -92,7 +143,7 @@ async def _tiers(
     changes: Mapping[str, int],
     now: datetime,
 ) -> dict[str, str | None]:
-    """The tier of each of these members under the program, replayed from what its basis counts."""
+    """The tier of each of these members, replayed from what the program's basis counts."""
     tiers = program.tiers
     if not tiers.levels:
         return {row["customer_id"]: None for row in rows}
