@@ -54,8 +54,10 @@ async def test_changes_of_another_process_are_followed_within_a_second(shop: Sho
     replica = Shops(runtime, Settings.model_validate({**runtime.settings.model_dump(), "follow_seconds": 0.05}))
     async with replica.running():
         memory = await replica.get("demo")
+        before = memory.engine.orders.count
         await shop.orders(shop.order("N1", "AE"))
         await eventually(lambda: "N1" in memory.engine.orders.slots, within=1.0)
+        assert memory.engine.orders.count == before + 1
 
 
 async def test_a_merged_customer_is_the_account_it_became(shop: Shop) -> None:
