@@ -88,12 +88,18 @@ async def test_merges_of_one_batch_lock_all_their_orders_and_members_first(shop:
 async def test_an_erased_members_orders_are_locked_before_them(shop: World) -> None:
     await shop.order("1", 10_000, "b", attributes={"note": "x"})
     async with shop.service.runtime.db.work() as tx:
-        await orders.lock(tx, [("demo", "1")])
+        (order,) = await orders.lock(tx, [("demo", "1")])
+        assert order.known is not None
+        assert order.known.state["attributes"] == {"note": "x"}
         news = event("customer.updated", {"customer_id": "b", "tags": ["vip"]}, at=shop.now)
         gone = event("customer.erased", {"customer_id": "b", "at": instant(shop.now)}, at=shop.now)
         batch = await waiting(handled(shop, "customers", news, gone))
         await lock(shop, tx, "b")
     await batch
+    async with shop.service.runtime.db.work() as tx:
+        (order,) = await orders.lock(tx, [("demo", "1")])
+    assert order.known is not None
+    assert "attributes" not in order.known.state, "the batch that waited has had its effect"
 
 
 @pytest.mark.parametrize("create", [True, False])
