@@ -105,10 +105,11 @@ class World:
     def refund_event(self, order_id: str, amount: int, refund_id: str | None = None, **changes: Any) -> Event:
         """A refund as a platform sends it without its order."""
         number = refund_id or f"r{next(_numbers)}"
+        shop = changes.pop("shop", "demo")
         at = changes.pop("at", self.now)
         refund = {"refund_id": number, "at": instant(at), "amount": amount, **changes}
         data = {"order": {"order_id": order_id, "refunds": [refund], "updated_at": instant(at)}}
-        return event("order.refunded", data, at=at)
+        return event("order.refunded", data, at=at, shop=shop)
 
     async def refund(self, order_id: str, amount: int, refund_id: str | None = None, **changes: Any) -> None:
         await self.take(self.refund_event(order_id, amount, refund_id, **changes))
@@ -130,15 +131,18 @@ class World:
 
     async def work(self) -> None:
         """Do what is due: timers, then members."""
-        runtime = self.service.runtime
-        runner = timer_runner.TimerRunner(runtime, consumers.TIMERS)
         for _ in range(1000):
-            done = 0
-            for kind, handler in consumers.TIMERS.items():
-                done += await runner._attempt(kind, handler, self.now, timer_runner._CLAIM, 500)
-            if not done and not await due_work.run_once(runtime, 500):
+            if not await self.timers() and not await due_work.run_once(self.service.runtime, 500):
                 return
         raise AssertionError("work does not end")
+
+    async def timers(self) -> int:
+        """Let timers ring: holds end, jobs go on. How many rang."""
+        runner = timer_runner.TimerRunner(self.service.runtime, consumers.TIMERS)
+        done = 0
+        for kind, handler in consumers.TIMERS.items():
+            done += await runner._attempt(kind, handler, self.now, timer_runner._CLAIM, 500)
+        return done
 
     async def get(self, path: str, *, client: httpx.AsyncClient | None = None, status: int = 200, **params: Any) -> Any:
         answer = await (client or self.client).get(f"/v1/loyalty/{path}", params=params)
@@ -242,6 +246,28 @@ class World:
                 table: [dict(row) for row in await tx.fetch(f"select * from {table} order by 1, 2, 3")]
                 for table in tables
             }
+
+    async def everything(self) -> Json:
+        """All rows of all tables of the service, to compare."""
+        async with self.service.runtime.db.work() as tx:
+            names = await tx.fetch(
+                "select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
+            )
+            return {
+                name: [row["row"] for row in await tx.fetch(f'select t::text as row from "{name}" t order by 1')]
+                for (name,) in names
+            }
+
+
+def changes(before: Json, after: Json) -> list[str]:
+    """Every row that one of two answers of ``World.everything`` has and the other has not."""
+    return [
+        f"{table} {sign} {row}"
+        for table in sorted(before.keys() | after.keys())
+        for sign, one, other in (("-", before, after), ("+", after, before))
+        for row in one.get(table, [])
+        if row not in other.get(table, [])
+    ]
 
 
 def line(line_id: str, total: int, quantity: int = 1, **more: Any) -> Json:

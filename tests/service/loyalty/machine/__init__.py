@@ -1,0 +1,1 @@
+"""The ledger's state machine: random histories of a shop, in parts by who does something."""
