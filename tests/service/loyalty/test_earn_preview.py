@@ -124,3 +124,35 @@ async def test_limits_and_the_first_purchase(shop: World) -> None:
     assert [await foretold(shop, str(number)) for number in range(4)] == [145, 105, 0, 0]
     shop.clock.now += timedelta(days=1)
     assert await foretold(shop, "next") == 105
+
+
+async def reposted(shop: World, order_id: str, customer: str) -> int:
+    """What the preview says of an order that has counted before; its event comes once more then, a second later."""
+    shop.clock.now += timedelta(seconds=1)
+    return await foretold(shop, order_id, customer)
+
+
+@pytest.mark.parametrize("names", ["ab", "ba", "bb", "aa"])
+async def test_an_order_of_somebody_who_was_merged_since_keeps_what_was_fixed_for_it(shop: World, names: str) -> None:
+    """Whichever id it was settled for, and whichever the shop names now."""
+    await shop.program(tiers=doubling())
+    await shop.order("1", customer=names[0])
+    await shop.order("2", customer="b")
+    await shop.take(merged(shop, "a", "b"))
+    assert await shop.tier("b") == "s"
+    assert await reposted(shop, "1", names[1]) == 100
+
+
+async def test_an_order_that_changes_hands_stays_under_its_program(shop: World) -> None:
+    await shop.program()
+    await shop.order("1", customer="a")
+    shop.clock.now += timedelta(days=1)
+    await shop.program(rules=[{"id": "base", "points": 3}])
+    assert await reposted(shop, "1", "b") == 100
+    assert await foretold(shop, "2", "b") == 300
+
+
+async def test_what_is_known_of_an_order_counts_too(shop: World) -> None:
+    await shop.order("1")
+    await shop.refund("1", 4_000)
+    assert await reposted(shop, "1", "c1") == 60

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from comeback_contracts.instants import format_instant
 from comeback_contracts.order_merge import from_event
-from comeback_contracts.order_reading import view_of
 from comeback_contracts.order_view import OrderView
 from comeback_contracts.orders import Order
 from comeback_kit.db import Connection
@@ -17,7 +16,9 @@ from loyalty.expiry import expires_at
 from loyalty.history import SIGNED
 from loyalty.local_time import local_date
 from loyalty.member_facts import facts_of, read_tags, read_usage
+from loyalty.members import peek as peek_member
 from loyalty.notices import transaction_id
+from loyalty.order_states import Known
 from loyalty.orders import OrderRow
 from loyalty.orders import peek as peek_order
 from loyalty.pending import available_at
@@ -25,7 +26,7 @@ from loyalty.program_store import ShopCache, load_one
 from loyalty.rules.explanation import Explanation, explain
 from loyalty.rules.facts import fix, usage_keys
 from loyalty.rules.instants import delivered_at, earned_at, placed_at
-from loyalty.rules.kept import NOTHING_KEPT, Facts
+from loyalty.rules.kept import NOTHING_KEPT, Facts, Kept
 from loyalty.schemas.orders import CapPoints, EarnPreviewAnswer, ExplanationAnswer, LinePoints, Posting, RulePoints
 from loyalty.shop import Shop
 
@@ -105,15 +106,12 @@ async def preview(
 ) -> EarnPreviewAnswer:
     """What an order would earn, were it paid, fulfilled and delivered. Writes nothing."""
     shop = await load_one(tx, cache, shop_id)
-    state = _as_state(order, at, now)
-    buyer = customer_id or (None if state.customer is None else state.customer.customer_id)
-    known = await peek_order(tx, shop_id, state.order_id) if at is None and buyer is not None else None
-    if known is not None and known.kept is not None and known.program_version and known.customer_id == buyer:
-        # It has counted for this member: later settlements use what was fixed then, so what comes next does too.
-        version, kept = known.program_version, known.kept
-    else:
-        version = shop.version_at(placed_at(state))
-        kept = fix(shop.program(version), state, await _facts(tx, shop, version, buyer, state, now))
+    told = _told(order, customer_id, at, now)
+    known = OrderRow(shop_id, told.view.order_id)
+    if at is None:  # else it is asked of an order as if it had been placed then
+        known = await peek_order(tx, shop_id, known.order_id) or known
+    state = told.view if known.known is None else known.known.merged_with(told).view
+    version, kept = await _fixed(tx, shop, known, state, now)
     program = shop.program(version)
     found = explain(program, state, kept, assume_counts=True)
     earned = earned_at(program, state)
@@ -130,11 +128,36 @@ async def preview(
     )
 
 
-def _as_state(order: Order, at: datetime | None, now: datetime) -> OrderView:
+def _told(order: Order, customer_id: str | None, at: datetime | None, now: datetime) -> Known:
+    """The order as an event that comes now would tell it."""
     data = order.as_data()
     if at is not None:
         data["placed_at"] = format_instant(at)
-    return view_of(from_event({"order": data}, format_instant(now)))
+    if customer_id is not None:
+        data["customer"] = {**(data.get("customer") or {}), "customer_id": customer_id}
+    return Known.of(from_event({"order": data}, format_instant(now)))
+
+
+async def _fixed(tx: Connection, shop: Shop, known: OrderRow, state: OrderView, now: datetime) -> tuple[int, Kept]:
+    """The version under which the order is settled next, and what is fixed by then.
+
+    Once it has counted the version stays; the rest stays as long as the order is of the same member.
+    """
+    version = known.program_version
+    if version is None:
+        version = shop.version_at(placed_at(state))
+    buyer = None if state.customer is None else state.customer.customer_id
+    if known.kept is not None and buyer is not None and await _is_of(tx, known, buyer):
+        return version, known.kept
+    return version, fix(shop.program(version), state, await _facts(tx, shop, version, buyer, state, now))
+
+
+async def _is_of(tx: Connection, known: OrderRow, buyer: str) -> bool:
+    """Whether an order that counts is the buyer's, under whichever of their ids."""
+    if known.customer_id is None or known.customer_id == buyer:
+        return known.customer_id == buyer
+    ones = [await peek_member(tx, known.shop_id, name) for name in (known.customer_id, buyer)]
+    return len({None if one is None else one.key for one in ones}) == 1
 
 
 async def _facts(tx: Connection, shop: Shop, version: int, buyer: str | None, state: OrderView, now: datetime) -> Facts:
