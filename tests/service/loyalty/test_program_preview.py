@@ -7,6 +7,7 @@ import pytest
 from comeback_kit import timer_runner
 from loyalty import consumers
 from loyalty.jobs import STEP_TIMER
+from tests.service.loyalty.test_customers import merged
 from tests.service.loyalty.world import World
 
 LEVELS: list[dict[str, Any]] = [
@@ -82,6 +83,19 @@ async def test_the_program_in_force_moves_nobody_whose_orders_would_earn_more_in
         await shop.order(str(number))
     assert await shop.tier() == "silver"
     assert (await tiers_of(shop, tiers=tiers))["moves"] == []
+
+
+async def test_orders_under_an_id_that_was_merged_since_are_of_the_member_that_stays(shop: World) -> None:
+    await shop.program(tiers={"window": "ever", "levels": LEVELS})
+    await shop.order("1", customer="a")
+    await shop.take(merged(shop, "a", "b"))
+    await shop.order("2", 1_000, customer="a")
+    await shop.order("3", 1_000, customer="b")
+    once = {"id": "once", "kind": "fixed", "points": 131, "limit": {"times": 1, "period": "ever"}}
+    program = {"rules": [{"id": "base"}, once], "tiers": {"window": "ever", "levels": LEVELS}}
+    found = await shop.post("program/preview", {"program": program})
+    assert [(one["order_id"], one["points_after"]) for one in found["orders"]["changes"]] == [("1", 231)]
+    assert found["tiers"]["moves"] == [{"from": "silver", "to": "gold", "members": 1}]
 
 
 async def step(shop: World) -> None:

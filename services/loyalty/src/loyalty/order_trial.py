@@ -25,7 +25,7 @@ _SPAN: Final = (
     "select min(placed_at) as first, max(placed_at) as last, count(*) as count from orders where shop_id = $1"
 )
 _MEMBERS: Final = f"""
-select u.customer_id, m.tier_id, p.tags, f.order_id as first_order
+select u.customer_id, m.customer_id as account, m.tier_id, p.tags, f.order_id as first_order
 from unnest($2::text[]) u(customer_id)
 join members asked on asked.shop_id = $1 and asked.customer_id = u.customer_id
 join members m on m.shop_id = $1 and m.customer_id = {CURRENT}
@@ -36,15 +36,17 @@ left join lateral (
 
 
 class Trial(NamedTuple):
-    """What an order earned, and what it would have."""
+    """What an order earned, and what it would have; of which buyer, and which member the buyer is."""
 
     order_id: str
     customer_id: str | None
+    account: str | None
     before: int
     after: int
 
 
 class _Member(NamedTuple):
+    account: str | None
     tier: str | None
     tags: tuple[str, ...]
     first_order: str | None
@@ -53,7 +55,7 @@ class _Member(NamedTuple):
 async def newest(tx: Connection, shop: Shop, program: CompiledProgram, most: int) -> list[Trial]:
     """The trials of the newest orders, in the order in which they were placed.
 
-    Limits and caps start empty with the first of them; tier and tags are the members' present ones.
+    Limits and caps start empty with the first of them; who is who, tier and tags are as they are now.
     """
     orders = [OrderRow.read(row) for row in await tx.fetch(_NEWEST, shop.shop_id, await _since(tx, shop, most), most)]
     orders.reverse()
@@ -80,8 +82,8 @@ def _try(
 ) -> Trial:
     assert order.known is not None  # noqa: S101  # read from its row
     buyer = order.buyer
-    member = members.get(buyer or "", _Member(None, (), order.order_id))
-    mine = used[buyer or ""]
+    member = members.get(buyer or "", _Member(buyer, None, (), order.order_id))
+    mine = used[member.account or ""]
     first = first_level(program.tiers)
     facts = Facts(
         tier=member.tier or (None if first is None else first.id),
@@ -93,10 +95,13 @@ def _try(
     for key, (times, points) in found.usage.items():
         before = mine.get(key, (0, 0))
         mine[key] = (before[0] + times, before[1] + points)
-    return Trial(order.order_id, buyer, order.settled, found.points)
+    return Trial(order.order_id, buyer, member.account, order.settled, found.points)
 
 
 async def _members(tx: Connection, shop: Shop, orders: Sequence[OrderRow]) -> dict[str, _Member]:
     names = sorted({order.buyer for order in orders if order.buyer is not None})
     rows = await tx.fetch(_MEMBERS, shop.shop_id, names)
-    return {row["customer_id"]: _Member(row["tier_id"], tuple(row["tags"] or ()), row["first_order"]) for row in rows}
+    return {
+        row["customer_id"]: _Member(row["account"], row["tier_id"], tuple(row["tags"] or ()), row["first_order"])
+        for row in rows
+    }

@@ -187,9 +187,9 @@ def _by_member(trials: list[order_trial.Trial]) -> dict[str, int]:
     """How many points more or less, by member and by the order's lot."""
     found: Counter[str] = Counter()
     for one in trials:
-        if one.customer_id is not None and one.after != one.before:
-            found[one.customer_id] += one.after - one.before
-            found[f"{one.customer_id}\x1forder:{one.order_id}"] += one.after - one.before
+        if one.account is not None and one.after != one.before:
+            found[one.account] += one.after - one.before
+            found[f"{one.account}\x1forder:{one.order_id}"] += one.after - one.before
     return dict(found)
 
 
