@@ -148,6 +148,7 @@ class Book:
     ``score`` is what the shop's tiers count in the present window, where the shop has tiers; ``used`` the counters of
     limits and caps that were read. ``scored`` says that what the tiers count changed since the member was read;
     ``balance_read`` is the balance of then, ``forgiven`` what orders owed of points that ran out since.
+    ``forgotten_at`` is when they were last erased, also when they have come back (then ``erased_at`` is None).
     """
 
     shop_id: str
@@ -165,6 +166,7 @@ class Book:
     due_at: datetime | None
     erased_at: datetime | None
     created_at: datetime
+    forgotten_at: datetime | None
 
     __slots__ = (
         "active_at",
@@ -177,6 +179,7 @@ class Book:
         "due_at",
         "erased_at",
         "forgiven",
+        "forgotten_at",
         "held",
         "is_new",
         "key",
@@ -219,6 +222,7 @@ class Book:
             self.due_at,
             self.erased_at,
             self.created_at,
+            self.forgotten_at,
             _,
         ) = row
         self.key: Key = (self.shop_id, self.customer_id)

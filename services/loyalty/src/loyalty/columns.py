@@ -42,9 +42,13 @@ MEMBER_COLUMNS: Final = (
     "due_at",
     "erased_at",
     "created_at",
+    "forgotten_at",
     "merged_into",
 )
 """A member's row, in the order in which a ``Book`` takes it."""
+
+WRITTEN_COLUMNS: Final = MEMBER_COLUMNS[:-3]
+"""Those that whoever changes a member writes, key and all; the others have their own occasions."""
 
 CURRENT: Final = "case when asked.merged_into is null then asked.customer_id else asked.merged_into end"
 """Whom an id (of ``members asked``) stands for. Not ``coalesce``: row-level security takes it for an expression that

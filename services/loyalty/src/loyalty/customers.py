@@ -58,7 +58,9 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
             await merging.merge(tx, cache, one.shopid, view.from_, view.into, now=context.now)
         elif one.type == "customer.erased":
             erased = one.view(CustomerErased)
-            await erasing.erase(tx, one.shopid, erased.customer_id, at=erased.at or one.at, uncounted=uncounted)
+            shop = (await program_store.load(tx, cache, [one.shopid])).get(one.shopid)
+            at = erased.at or one.at
+            await erasing.erase(tx, one.shopid, erased.customer_id, at=at, shop=shop, uncounted=uncounted)
 
 
 async def _shops(tx: Connection, updates: Sequence[Event], cache: ShopCache) -> dict[str, Shop]:

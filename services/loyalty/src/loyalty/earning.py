@@ -88,6 +88,8 @@ async def _settle_all(tx: Connection, tasks: Sequence[Task], settling: Settling,
         step = tasks[first : first + STEP]
         for place, task in enumerate(step, 1):
             settling.settle(task)
+            if task.book is not None and task.book.forgotten_at is not None:
+                task.forget_notes(task.book.forgotten_at)
             if place % SLICE == 0:
                 await asyncio.sleep(0)  # the next statement of what is being written leaves
         if first + STEP < len(tasks):

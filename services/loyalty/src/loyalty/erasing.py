@@ -7,7 +7,8 @@ from typing import Final
 
 from comeback_kit import idempotency
 from comeback_kit.db import Connection
-from loyalty import members, orders
+from loyalty import forgetting, members
+from loyalty.shop import Shop
 from loyalty.uncounted import Found
 
 _TOMBSTONES: Final = """
@@ -15,7 +16,8 @@ insert into tombstones as t (shop_id, customer_hash, erased_at)
 select $1, hash, $3 from unnest($2::bytea[]) hash order by hash
 on conflict (shop_id, customer_hash) do update set erased_at = greatest(t.erased_at, excluded.erased_at)"""
 _MARK: Final = """
-update members m set erased_at = $3, updated_at = $3 from unnest($2::text[]) u(customer_id)
+update members m set erased_at = $3, forgotten_at = greatest(m.forgotten_at, $3), updated_at = $3
+from unnest($2::text[]) u(customer_id)
 where m.shop_id = $1 and m.customer_id = u.customer_id and (m.erased_at is null or m.erased_at < $3)"""
 _FORGET: Final = """
 delete from profiles p using unnest($2::text[]) u(customer_id)
@@ -23,18 +25,19 @@ where p.shop_id = $1 and p.customer_id = u.customer_id"""
 
 
 async def erase(
-    tx: Connection, shop_id: str, customer_id: str, *, at: datetime, uncounted: Sequence[Found] = ()
+    tx: Connection, shop_id: str, customer_id: str, *, at: datetime, shop: Shop | None, uncounted: Sequence[Found] = ()
 ) -> None:
     """Forget a customer under all their names as of an instant; safe to repeat.
 
     An id that was merged stands for the account that it was merged into. A hash of each name and the instant stay, so
-    that no late or replayed update brings the person back. ``uncounted`` holds the locked orders among which are those
-    of the person that never earned.
+    that no late or replayed update brings the person back, nor an order what it said of them (``Task.forget_notes``).
+    ``shop`` is None where it is not known yet; ``uncounted`` holds the locked orders among which are those of the
+    person that never earned.
     """
     book = (await members.lock(tx, [(shop_id, customer_id)], at, create=True))[shop_id, customer_id]
     names = sorted([book.customer_id, *await members.lock_names(tx, book)])
     others = [(one.shop_id, one.order_id) for one in uncounted if one.may_be_of(shop_id, names)]
-    await orders.forget_notes(tx, shop_id, names, others)
+    await forgetting.forget_notes(tx, shop, [(shop_id, name) for name in names], others)
     await tx.execute(_TOMBSTONES, shop_id, [hash_of(shop_id, name) for name in names], at)
     await tx.execute(_MARK, shop_id, names, at)
     await tx.execute(_FORGET, shop_id, names)

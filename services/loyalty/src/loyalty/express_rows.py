@@ -19,7 +19,7 @@ from comeback_kit import outbox, timers
 from comeback_kit.db import GATE, ShopDoor, scoped
 from loyalty import posting, tiers
 from loyalty.books import Book, LotRow
-from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS
+from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS, WRITTEN_COLUMNS
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
 from loyalty.redemption_rows import COLUMNS, Redemption, from_values, values
@@ -104,7 +104,7 @@ _ENDED: Final = f"""{_POSTED}, redeemed as (
 {_ALL} from member"""
 _TOOK: Final = ("tid", "text", "bigint", "bigint", "smallint", "bigint")
 _moved: Final = itemgetter(*(MEMBER_COLUMNS.index(name) for name in _MOVES))
-_stay: Final = itemgetter(*(place for place, name in enumerate(MEMBER_COLUMNS[:-2]) if name not in _MOVES))
+_stay: Final = itemgetter(*(place for place, name in enumerate(WRITTEN_COLUMNS) if name not in _MOVES))
 _MOST: Final = 8
 """How many lots are written so. There is a statement for every number of them: for an array PostgreSQL would plan anew
 each time, because it guesses better once it sees the array."""

@@ -45,6 +45,9 @@ update members set balance = 0, pending = 0, held = 0, shortfall = 0, lifetime_e
   updated_at = $3
 where shop_id = $1 and customer_id = $2"""
 
+_FORGOTTEN: Final = """
+update members set forgotten_at = greatest(forgotten_at, $3) where shop_id = $1 and customer_id = $2"""
+
 
 async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, target: str, *, now: datetime) -> None:
     """Join ``source`` to ``target``. Merging again, or the other way round, finds that both are one already.
@@ -79,6 +82,8 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
 
 
 async def _move(tx: Connection, gone: Book, stays: Book, now: datetime) -> None:
+    if gone.forgotten_at is not None:
+        await tx.execute(_FORGOTTEN, *stays.key, gone.forgotten_at)
     await members.lock_names(tx, gone)
     await merged_lots.join(tx, gone, stays)
     for statement in _MOVE:

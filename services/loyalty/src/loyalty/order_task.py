@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 
 from comeback_contracts.order_view import OrderView
+from loyalty import forgetting
 from loyalty.books import Book, Key
 from loyalty.orders import OrderRow
 from loyalty.rules.basket import Basket
 from loyalty.rules.counting import why_it_does_not_count
 from loyalty.rules.evaluation import Evaluation, basket_of
-from loyalty.rules.instants import earned_at
+from loyalty.rules.instants import earned_at, placed_at
 from loyalty.shop import Shop
 
 
@@ -73,6 +74,11 @@ class Task:
         self.book = None if order.buyer is None else books[order.shop_id, order.buyer]
         settled_to = None if order.customer_id is None else books[order.shop_id, order.customer_id]
         self.left = settled_to if settled_to is not self.book else None
+
+    def forget_notes(self, forgotten_at: datetime) -> None:
+        """What was ordered before its buyer was erased keeps no notes, whenever its events come."""
+        if placed_at(self.view) <= forgotten_at:
+            forgetting.forget(self.order, self.program)
 
     @property
     def is_first(self) -> bool:

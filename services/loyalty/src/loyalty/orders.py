@@ -29,9 +29,6 @@ from unnest($1::text[], $2::text[]) u(shop_id, order_id) join orders o using (sh
 order by o.shop_id, o.order_id for update of o"""
 _LOCK_NOW: Final = f"{_LOCK} nowait"
 _PEEK: Final = f"select {_COLUMNS} from orders o where shop_id = $1 and order_id = $2"
-_EARNED_WITH: Final = """
-select distinct shop_id, order_id from lots
-where shop_id = $1 and customer_id = any($2::text[]) and order_id is not null"""
 _ADD: Final = """
 insert into orders as o (shop_id, order_id, revision, state, customer_id, program_version, kept, usage, settled, amount,
   waiting, placed_at, former)
@@ -163,25 +160,6 @@ async def lock(tx: Connection, keys: Iterable[OrderKey], *, waiting: bool = True
         return []
     rows = await tx.fetch(_LOCK if waiting else _LOCK_NOW, [key[0] for key in wanted], [key[1] for key in wanted])
     return [OrderRow.read(row) for row in rows]
-
-
-async def forget_notes(
-    tx: Connection, shop_id: str, customer_ids: Sequence[str], others: Iterable[OrderKey] = ()
-) -> None:
-    """Drop the attributes of the orders that these locked members earned with; the ledger needs none of them.
-
-    The same with those of the ``others`` that are theirs.
-    """
-    earned = {tuple(row) for row in await tx.fetch(_EARNED_WITH, shop_id, customer_ids)}
-    noted = []
-    for order in await lock(tx, earned.union(others), waiting=False):
-        if order.key not in earned and order.buyer not in customer_ids:
-            continue
-        plain = None if order.known is None else order.known.without_notes()
-        if plain is not order.known:
-            order.known = plain
-            noted.append(order)
-    await write(tx, rows_of(noted))
 
 
 async def peek(tx: Connection, shop_id: str, order_id: str) -> OrderRow | None:

@@ -9,12 +9,12 @@ from comeback_kit.db import Connection
 from loyalty import granting
 from loyalty.accounts import Account, Kind
 from loyalty.books import Book, First, LotRow
-from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS
+from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS, WRITTEN_COLUMNS
 from loyalty.ledger import Ledger
 from loyalty.lines import joined, line_row
 from loyalty.memo import Memo
 
-MEMBER_NAMES: Final = MEMBER_COLUMNS[2:-2]  # without the key, and what never changes once it is written
+MEMBER_NAMES: Final = WRITTEN_COLUMNS[2:]
 MEMBER_SETS: Final = ", ".join(f"{name} = u.{name}" for name in MEMBER_NAMES)
 LOT_SETS: Final = ", ".join(f"{name} = excluded.{name}" for name in LOT_COLUMNS[1:])
 _ENTRIES: Final = """insert into entries (shop_id, customer_id, seq, line, kind, debit, credit, points, lot_id,

@@ -112,6 +112,7 @@ class CompiledProgram:
         self.needs_first_purchase = any(rule.kind == "first_purchase" for rule in rules)
         self.tags = frozenset(tag for rule in rules for tag in rule.when.customer_tags)
         self.needs_tags = bool(self.tags)
+        self.asked_attributes = tuple((rule.id, rule.when.attributes) for rule in rules if rule.when.attributes)
         self.counted = tuple(rule for rule in self.rules if rule.counted_in is not None)
         self.counted_places = tuple((place, rule.id) for place, rule in enumerate(self.rules) if rule.counted_in)
         self.needs_usage = bool(self.counted or self.period_caps)

@@ -1,5 +1,6 @@
 """Conditions of a rule as closures: each gives None where it holds, else a stable reason why the rule pays nothing."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -84,12 +85,12 @@ def _tags(tags: frozenset[str]) -> Condition:
 
 
 def _attributes(wanted: dict[str, Any]) -> Condition:
-    def holds(case: Case) -> str | None:
-        given = case.attributes or {}
-        same = all(_equal(given.get(name, _MISSING), value) for name, value in wanted.items())
-        return None if same else "other_attributes"
+    return lambda case: None if meets(case.attributes or {}, wanted) else "other_attributes"
 
-    return holds
+
+def meets(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether attributes are all that a rule asks for."""
+    return all(_equal(given.get(name, _MISSING), value) for name, value in wanted.items())
 
 
 def _equal(given: Any, wanted: Any) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import compress
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from comeback_contracts.order_reading import view_of
 from comeback_contracts.order_view import Order, OrderView
@@ -14,6 +14,7 @@ from loyalty.rules.compiled import CompiledProgram, Ratio
 from loyalty.rules.counting import why_it_does_not_count
 from loyalty.rules.instants import placed_at
 from loyalty.rules.kept import Kept, Used
+from loyalty.rules.met import stand_in
 
 _NO_USAGE: Final[Mapping[str, Used]] = MappingProxyType({})
 
@@ -108,11 +109,14 @@ def weigh_order(
 
 def case_of(program: CompiledProgram, order: OrderView, kept: Kept) -> Case:
     """What the conditions of a program look at in an order."""
+    attributes: Mapping[str, Any] | None = order.attributes
+    if kept.met is not None and attributes is None:
+        attributes = stand_in(program, order, kept.met)
     return Case(
         placed_at(order),
         program.zone,
         channel=order.channel,
-        attributes=order.attributes,
+        attributes=attributes,
         tier=kept.tier,
         tags=kept.tags,
     )

@@ -33,14 +33,25 @@ class Facts(msgspec.Struct, frozen=True):
     used: Mapping[str, Used] = {}
 
 
+class Met(msgspec.Struct, frozen=True, array_like=True):
+    """The rules whose conditions on attributes an order met when it was forgotten, and its snapshot's time then."""
+
+    updated_at: str | None
+    rule_ids: tuple[str, ...]
+
+
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was fixed for one (order, member). ``limits`` by rule id, ``caps`` by period."""
+    """What was fixed for one (order, member). ``limits`` by rule id, ``caps`` by period.
+
+    ``met`` is what stays of the order's attributes once its buyer is erased.
+    """
 
     tier: str | None = None
     first_purchase: bool = False
     tags: tuple[str, ...] = ()
     limits: dict[str, Allowance] = {}
     caps: dict[str, Allowance] = {}
+    met: Met | None = None
 
     def to_json(self) -> str:
         """The text to store with the order."""
