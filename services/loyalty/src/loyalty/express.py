@@ -69,7 +69,7 @@ class Express:
             return None
         (seen, reward), book = found, found[0].book
         desk = _desk(shop, self.now, book)
-        redemption.check_open(book, reward, self.now)
+        redemption.check_open(shop, book, reward, self.now)
         redemption.check_price(book, reward)
         one = redemption.of_reward(book, reward, ids, self.now, life)
         one.code = codes.made(reward, ids)

@@ -26,6 +26,7 @@ from loyalty.memo import Memo
 from loyalty.redemption_rows import Redemption
 from loyalty.redemption_rules import Refusal, quote, value_of
 from loyalty.rewards import Reward
+from loyalty.shop import Shop
 
 HOLD_TIMER: Final = till.HOLD_TIMER
 _REFUSALS: Final[dict[str, type[DomainError]]] = {
@@ -38,7 +39,7 @@ async def hold_for_reward(
 ) -> Redemption:
     """Hold a reward's price and give out its code."""
     book, reward = await desk.member_and_reward(tx, customer_id, reward_id, create=create)
-    check_open(book, reward, desk.now)
+    check_open(desk.shop, book, reward, desk.now)
     await _check_limit(tx, book, reward)
     check_price(book, reward)
     if not await rewards.take_stock(tx, desk.shop_id, reward):
@@ -132,13 +133,12 @@ async def give_back(tx: Connection, desk: Desk, redemption_id: str, *, actor: st
     return one
 
 
-def check_open(book: Book, reward: Reward, now: datetime) -> None:
+def check_open(shop: Shop, book: Book, reward: Reward, now: datetime) -> None:
     """Whether a member may take a reward now; their limit and points aside. Raises what refuses it (409)."""
-    body = reward.body
     if not reward.is_open(now):
         raise RewardNotAvailable
-    if body.tiers and book.standing.level_id not in body.tiers:
-        raise TierRequired(f"the reward is for {', '.join(body.tiers)}")
+    if not reward.is_for(shop, book.standing.level_id):
+        raise TierRequired(f"the reward is for {', '.join(dict.fromkeys(reward.tiers(shop)))}")
     if reward.stock_left is not None and reward.stock_left <= 0:
         raise OutOfStock
 

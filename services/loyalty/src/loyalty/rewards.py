@@ -14,6 +14,7 @@ from loyalty import audit, cursors
 from loyalty.errors import RewardExists, RewardUnknown
 from loyalty.ids import Ids
 from loyalty.schemas.rewards import RewardAnswer, RewardBody
+from loyalty.shop import Shop
 
 _COLUMNS: Final = "reward_id, document, stock_left, created_at, updated_at"
 _LIST: Final = f"""
@@ -72,6 +73,15 @@ class Reward:
             **values,
             **more,
         )
+
+    def tiers(self, shop: Shop) -> tuple[str, ...]:
+        """The levels whose members may take it: those that it names, and those that name it; none means everybody."""
+        return (*self.body.tiers, *shop.current.reserved.get(self.reward_id, ()))
+
+    def is_for(self, shop: Shop, level_id: str | None) -> bool:
+        """Whether members of a level may take it."""
+        tiers = self.tiers(shop)
+        return not tiers or level_id in tiers
 
     def is_open(self, now: datetime) -> bool:
         """Whether it can be taken at this time."""

@@ -6,9 +6,10 @@ from typing import Any, Final
 from comeback_kit.db import Connection
 from loyalty import member_view, orders, rewards
 from loyalty.errors import OrderUnknown
-from loyalty.program_store import ShopCache
+from loyalty.program_store import ShopCache, load_one
 from loyalty.schemas.members import MemberAnswer
 from loyalty.schemas.orders import PostPurchaseAnswer
+from loyalty.shop import Shop
 
 _LOT: Final = """
 select active, remaining, earned - clawed - shortfall as settled from lots
@@ -31,6 +32,7 @@ async def read(
         raise OrderUnknown
     if member is None:
         return PostPurchaseAnswer(points_earned=0, points_pending=0, balance=0, tier=None, next_reward=None)
+    shop = cache.get(shop_id) or await load_one(tx, cache, shop_id)
     lot = await tx.fetchrow(_LOT, shop_id, member.customer_id, order.lot_id)
     active = lot is not None and lot["active"]
     return PostPurchaseAnswer(
@@ -38,17 +40,15 @@ async def read(
         points_pending=lot["remaining"] if lot is not None and not active else 0,
         balance=member.balance,
         tier=member.tier.model_dump(mode="json") if member.tier is not None and member.tier.id is not None else None,
-        next_reward=await next_reward(tx, shop_id, member, now),
+        next_reward=await next_reward(tx, shop, member, now),
     )
 
 
-async def next_reward(tx: Connection, shop_id: str, member: MemberAnswer, now: datetime) -> dict[str, Any] | None:
+async def next_reward(tx: Connection, shop: Shop, member: MemberAnswer, now: datetime) -> dict[str, Any] | None:
     """The cheapest reward open to the member's tier that the balance does not reach yet; else the dearest it does."""
     balance, tier = member.balance, None if member.tier is None else member.tier.id
     found = [
-        one
-        for one in await rewards.open_ones(tx, shop_id, now)
-        if one.body.points > 0 and (not one.body.tiers or tier in one.body.tiers)
+        one for one in await rewards.open_ones(tx, shop.shop_id, now) if one.body.points > 0 and one.is_for(shop, tier)
     ]
     if not found:
         return None

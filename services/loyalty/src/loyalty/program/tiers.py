@@ -15,7 +15,9 @@ class Benefits(Body):
     """What a level gives: ``multiplier`` works like a multiplier rule on every order."""
 
     multiplier: Factor = "1"
-    reward_ids: tuple[IdText, ...] = ()
+    reward_ids: tuple[IdText, ...] = Field(
+        default=(), description="rewards for members of this level; others may take them only where they are named, too"
+    )
     free_shipping: Flag = False
 
 

@@ -41,7 +41,7 @@ async def me(
     async with reader.transaction() as tx:
         shop = cache.get(reader.shop_id) or await load_one(tx, cache, reader.shop_id)
         mine = found or member_view.zeros(shop, customer_id)
-        reward = await thank_you.next_reward(tx, reader.shop_id, mine, now)
+        reward = await thank_you.next_reward(tx, shop, mine, now)
     points_name = shop.current.document.points_name.model_dump()
     return tagged(MeAnswer(**mine.model_dump(), points_name=points_name, next_reward=reward), if_none_match)
 
@@ -82,11 +82,12 @@ async def my_rewards(
     balance = 0 if found is None else found.balance
     tier = None if found is None or found.tier is None else found.tier.id
     async with reader.transaction() as tx:
+        shop = cache.get(reader.shop_id) or await load_one(tx, cache, reader.shop_id)
         open_ones = await rewards.open_ones(tx, reader.shop_id, now)
     items = [
         one.answer(affordable=one.body.points <= balance, points_missing=max(0, one.body.points - balance))
         for one in open_ones
-        if (one.body.points, one.reward_id) > before and (not one.body.tiers or tier in one.body.tiers)
+        if (one.body.points, one.reward_id) > before and one.is_for(shop, tier)
     ]
     more = len(items) > limit
     after = encode_cursor(items[limit - 1].points, items[limit - 1].reward_id) if more else None

@@ -65,7 +65,8 @@ class CompiledProgram:
 
     ``rules`` are those of orders, ``orderless`` those of activities, birthdays and anniversaries; both in document
     order. The ``needs_…`` flags say which facts of a member matter, so that the others need not be read.
-    ``keys_of_days`` is what ``facts.usage_keys`` found of late.
+    ``reserved`` says which levels name a reward among their benefits; ``keys_of_days`` is what ``facts.usage_keys``
+    found of late.
     """
 
     def __init__(self, document: Program, *, currency: str, zone: ZoneInfo) -> None:
@@ -91,6 +92,10 @@ class CompiledProgram:
         self.multipliers = _multipliers(self.rules, best_first=self.best_only)
         self.exclusive = any(not rule.stackable for rule in self.rules)
         self.level_names = {level.id: level.name for level in document.tiers.levels}
+        self.reserved: dict[str, tuple[str, ...]] = {}
+        for level in document.tiers.levels:
+            for reward_id in level.benefits.reward_ids:
+                self.reserved[reward_id] = (*self.reserved.get(reward_id, ()), level.id)
         self.tier_factors = {
             level.id: _ratio(level.benefits.multiplier)
             for level in document.tiers.levels

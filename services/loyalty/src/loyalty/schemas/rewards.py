@@ -33,7 +33,11 @@ class RewardFields(Body):
     limit_per_member: Positive | None = Field(
         default=None, description="how often one member may take it; null: always"
     )
-    tiers: tuple[IdText, ...] = Field(default=(), max_length=50, description="only for these tiers; empty: for all")
+    tiers: tuple[IdText, ...] = Field(
+        default=(),
+        max_length=50,
+        description="only for these tiers, and for those whose `benefits.reward_ids` name it; neither: for all",
+    )
     valid_from: Instant | None = None
     valid_until: Instant | None = None
     code_pool: Flag = Field(default=False, description="codes come from the pool that was imported, else they are made")
