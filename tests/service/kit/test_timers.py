@@ -239,3 +239,26 @@ async def _is(answer: object, wanted: object) -> bool:
 
 async def _has(answer: object, count: int) -> bool:
     return len(await answer) == count  # type: ignore[misc]
+
+
+async def test_a_handler_that_takes_few_at_once_gets_no_more_and_holds_up_no_other_kind(runtime: Runtime) -> None:
+    runs: list[str] = []
+
+    async def stepping(tx: Connection, due: Sequence[DueTimer], context: Context) -> None:
+        """Each has three steps, the next of which is due at once."""
+        runs.append("".join(each.ref for each in due))
+        again = [each for each in due if each.payload["left"]]
+        await timers.schedule(
+            tx, [Timer(one.shop_id, one.kind, one.ref, context.now, {"left": one.payload["left"] - 1}) for one in again]
+        )
+
+    async def other(tx: Connection, due: Sequence[DueTimer], context: Context) -> None:
+        runs.append("other")
+
+    await schedule(runtime, timer("a", -3, kind="step", left=2), timer("b", -2, kind="step", left=2))
+    await schedule(runtime, timer("x", kind="other"))
+    runner = TimerRunner(runtime, {"step": timers.AtMost(1, stepping), "other": other})
+    await runner.start()
+    await eventually(lambda: _is(left(runtime), 0))
+    await runner.stop()
+    assert runs == ["a", "other", "b", "a", "b", "a", "b"]

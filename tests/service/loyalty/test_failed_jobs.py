@@ -77,3 +77,25 @@ async def test_a_passing_failure_never_fails_a_job(shop: World, monkeypatch: pyt
     monkeypatch.setattr(importing, "_book", real)
     await shop.work()
     assert (await shop.get(f"jobs/{job['job_id']}"))["state"] == "done"
+
+
+async def test_each_job_counts_its_own_tries(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one that is due at the same time, and works again, gives it none back."""
+    names = ("a", "b")
+    found = [await import_members(shop, rows({"customer_id": name, "lots": [lot(3)]})) for name in names]
+    real, broken_ones = importing._book, set(names)
+
+    async def broken(tx: Any, there: Any, file: Any, now: Any) -> Any:
+        if any(one.member.customer_id in broken_ones for one in file):
+            raise RuntimeError
+        return await real(tx, there, file, now)
+
+    monkeypatch.setattr(importing, "_book", broken)
+    for count in range(1, jobs.MOST_TRIES):
+        await tries(shop, 1)
+        left = (await shop.snapshot(["timers"]))["timers"]
+        assert [one["attempts"] for one in left if one["kind"] == jobs.STEP_TIMER] == [count] * len(broken_ones)
+        broken_ones.discard("a" if count == 4 else "")
+    await tries(shop, 1)
+    states = [(await shop.get(f"jobs/{job['job_id']}"))["state"] for job in found]
+    assert states == ["done", "failed"]

@@ -141,7 +141,7 @@ class World:
         runner = timer_runner.TimerRunner(self.service.runtime, consumers.TIMERS)
         done = 0
         for kind, handler in consumers.TIMERS.items():
-            done += await runner._attempt(kind, handler, self.now, timer_runner._CLAIM, 500)
+            done += await runner._attempt(kind, handler, self.now, timer_runner._CLAIM, timer_runner.most(handler))
         return done
 
     async def get(self, path: str, *, client: httpx.AsyncClient | None = None, status: int = 200, **params: Any) -> Any:

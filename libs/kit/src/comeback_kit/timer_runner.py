@@ -17,7 +17,7 @@ from prometheus_client import Counter, Gauge
 from comeback_kit.failures import Kind, kind_of, most_seconds
 from comeback_kit.runtime import Runtime
 from comeback_kit.settling import Context
-from comeback_kit.timers import DueTimer, TimerHandler
+from comeback_kit.timers import AtMost, DueTimer, TimerHandler
 
 logger = logging.getLogger(__name__)
 
@@ -89,13 +89,16 @@ class TimerRunner:
                         await self._runtime.timers_wanted.wait()
 
     async def _run_kind(self, kind: str, handler: TimerHandler) -> None:
-        """Everything that is due of one kind; after a passing failure the kind waits, longer each time."""
+        """Everything that is due of one kind, or as many as it takes at once (``AtMost``).
+
+        After a passing failure the kind waits, longer each time.
+        """
         now = self._runtime.clock
         pause, until = self._waits.get(kind, (0.0, 0.0))
         if time.monotonic() < until:
             return
         try:
-            while not self._stopping and await self._attempt(kind, handler, now(), _CLAIM, BATCH) == BATCH:
+            while not self._stopping and await self._attempt(kind, handler, now(), _CLAIM, most(handler)) == BATCH:
                 pass
         except Exception as error:
             pause = min(most_seconds(error), max(0.2, pause * 2))
@@ -153,6 +156,11 @@ class TimerRunner:
         logger.error("a timer %s failed and is tried again in %s", timer.kind, wait, exc_info=error)
         async with self._runtime.db.work() as tx:
             await tx.execute(_DELAY, timer.shop_id, timer.kind, timer.ref, now + wait, now)
+
+
+def most(handler: TimerHandler) -> int:
+    """How many timers a handler takes at once."""
+    return handler.most if isinstance(handler, AtMost) else BATCH
 
 
 def _sorted(rows: Sequence[Any]) -> list[DueTimer]:

@@ -51,6 +51,18 @@ class DueTimer(msgspec.Struct, frozen=True):
 TimerHandler: TypeAlias = Callable[[Connection, Sequence[DueTimer], Context], Awaitable[None]]
 
 
+class AtMost:
+    """A handler that takes at most so many timers at once; after each such batch it is the other kinds' turn."""
+
+    def __init__(self, most: int, handler: TimerHandler) -> None:
+        self.most = most
+        self._handler = handler
+
+    async def __call__(self, tx: Connection, due: Sequence[DueTimer], context: Context) -> None:
+        """Pass them on."""
+        await self._handler(tx, due, context)
+
+
 async def schedule(tx: Connection, timers: Sequence[Timer]) -> None:
     """Set timers, effective when the transaction commits. Of two with the same key the last one stands."""
     unique = {(timer.shop_id, timer.kind, timer.ref): timer for timer in timers}

@@ -11,7 +11,7 @@ from comeback_contracts import topics
 from comeback_kit.consumer import Context, Subscription
 from comeback_kit.db import Connection
 from comeback_kit.events import Event
-from comeback_kit.timers import DueTimer, TimerHandler
+from comeback_kit.timers import AtMost, DueTimer, TimerHandler
 from loyalty import activities, customers, earning, jobs, occasions, order_states, shops, tier_review
 from loyalty.activities import WAITING_TIMER
 from loyalty.jobs import STEP_TIMER
@@ -84,6 +84,6 @@ TIMERS: Final[dict[str, TimerHandler]] = {
     HOLD_TIMER: holds_expired,
     WAITING_TIMER: waited_for_shop,
     DAY_TIMER: day_began,
-    STEP_TIMER: job_stepped,
+    STEP_TIMER: AtMost(1, job_stepped),
     REVIEW_TIMER: tiers_reviewed,
 }

@@ -36,18 +36,16 @@ async def start(tx: Connection, job: Job) -> None:
 
 
 async def step(tx: Connection, due: Sequence[DueTimer], context: Context, cache: ShopCache) -> None:
-    """Do the next step of the job that is due first; if it is not done it sets its next one.
+    """Do the next step of the one job that is due; if it is not done it sets its next one.
 
-    The others are due next. Two imports in one transaction would lock members out of order.
+    One at a time: two imports in one transaction would lock members out of order.
     """
-    first, *others = due
-    if others:
-        await timers.schedule(tx, [Timer(one.shop_id, STEP_TIMER, one.ref, one.due_at) for one in others])
-    job = await lock(tx, first.shop_id, first.ref)
+    (timer,) = due
+    job = await lock(tx, timer.shop_id, timer.ref)
     if job is None or job.state != "running":
         return
     job.updated_at = context.now
-    if first.attempts + 1 < MOST_TRIES:
+    if timer.attempts + 1 < MOST_TRIES:
         await _step(tx, job, context, cache)
     else:
         job = await _last_try(tx, job, context, cache)
