@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from loyalty import members, merged_lots
+from loyalty import lot_care, members, merged_lots, tiers
 from loyalty.books import Book
 from loyalty.desk import Desk
 from loyalty.lots import allocate
@@ -77,6 +77,8 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
     stays.all_open = False
     stays.lots.clear()
     await merged_lots.look_after(tx, desk, stays, shared)
+    if stays.active_at is not None:  # what either did last keeps the points of both
+        lot_care.slide(desk.shop, stays, stays.active_at)
     _fill_deficit(desk, stays)
     await desk.close(tx)
 
@@ -120,10 +122,14 @@ def _higher(desk: Desk, one: Standing, other: Standing) -> Standing:
 
 
 def _tell_tiers(desk: Desk, gone: Book, stays: Book, before: str | None) -> None:
-    """The history of both: ``gone`` has no tier from now on, also where it had none, for this line dates the merge."""
+    """The history of both: ``gone`` has no tier from now on, also where it had none, for this line dates the merge.
+
+    The others hear of the member that stays; that ``gone`` is no member they know of the merge itself.
+    """
     desk.ledger.tier_moves.append((*gone.key, desk.now, None))
     if stays.standing.level_id != before:
         desk.ledger.tier_moves.append((*stays.key, desk.now, stays.standing.level_id))
+        tiers.tell(desk.shop, stays, before, "merged", desk.now, desk.notices)
 
 
 def _fill_deficit(desk: Desk, book: Book) -> None:

@@ -135,7 +135,7 @@ def look(
     book.due_by(found.standing.until)
     if found.standing.level_id != before:
         ledger.tier_moves.append((*book.key, at, found.standing.level_id))
-        _tell(shop, book, before, found, at, notices)
+        tell(shop, book, before, found.change, at, notices)
     entered = _entered(shop, book, found)
     for level in entered:
         ledger.grants += [Grant(book, reward_id, level.id) for reward_id in level.entry.reward_ids]
@@ -165,8 +165,9 @@ def _only_looked_at(shop: Shop, book: Book, found: Review, at: datetime) -> bool
     return book.balance == book.balance_read if shop.current.tiers.basis == "balance" else not book.scored
 
 
-def _tell(shop: Shop, book: Book, before: str | None, found: Review, at: datetime, notices: Notices) -> None:
-    level_id, until = found.standing.level_id, found.standing.until
+def tell(shop: Shop, book: Book, before: str | None, reason: str, at: datetime, notices: Notices) -> None:
+    """``tier.changed``: the member has the level of their standing, and no longer the one before."""
+    level_id, until = book.standing.level_id, book.standing.until
     names = shop.current.level_names
     moment = format_instant(at)
     data = {
@@ -176,7 +177,7 @@ def _tell(shop: Shop, book: Book, before: str | None, found: Review, at: datetim
         "to_name": None if level_id is None else names.get(level_id),
         "at": moment,
         "until": None if until is None else format_instant(until),
-        "reason": found.change,
+        "reason": reason,
     }
     what = f"{book.customer_id}:{level_id}:{moment}"
     notices.tell("tier.changed", book.shop_id, book.customer_id, data, what=what)
