@@ -146,9 +146,10 @@ class Book:
     ``is_new`` says that this transaction made the member and has written nothing else of them yet.
 
     ``score`` is what the shop's tiers count in the present window, where the shop has tiers; ``used`` the counters of
-    limits and caps that were read. ``scored`` says that what the tiers count changed since the member was read;
-    ``balance_read`` is the balance of then, ``forgiven`` what orders owed of points that ran out since.
-    ``forgotten_at`` is when they were last erased, also when they have come back (then ``erased_at`` is None).
+    limits and caps that were read. ``scored`` says that what the tiers count changed since the last look (at first:
+    since the member was read); ``balance_read`` is the balance of then, ``forgiven`` what orders owed of points that
+    ran out since. ``forgotten_at`` is when they were last erased, also when they have come back (then ``erased_at`` is
+    None).
     """
 
     shop_id: str

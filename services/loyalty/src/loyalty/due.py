@@ -22,7 +22,7 @@ from loyalty.shop import Shop
 _DUE: Final = """
 select shop_id, customer_id from members where due_at <= $1 and merged_into is null
 order by due_at limit $2 for update skip locked"""
-_ROUNDS: Final = 200  # tier reviews of one member in one go; a monthly tier left alone for years has many
+_ROUNDS: Final = 200  # looks at the tier of one member in one go; a monthly tier left alone for years has many
 
 
 async def run(tx: Connection, cache: ShopCache, now: datetime, *, limit: int) -> int:
@@ -67,13 +67,15 @@ async def catch_up(
     if not books:
         return
     await members.read_lots(tx, books)
-    await _tier_ends(tx, ledger, shops, books, notices, keep)
+    looked = await _tiers_in_time(tx, ledger, shops, books, notices, keep)
     for book in books:
         _lots_until(ledger, shops[book.shop_id], book, now, notices)
         _warn(shops[book.shop_id], book, now, notices)
     if any(shops[book.shop_id].current.tiers.levels for book in books):
-        await keep(tx, ledger, shops, {book.key: (book, now) for book in books})
-        for book in books:
+        others = {book.key: (book, now) for book in books if book.key not in looked}
+        if others:
+            await keep(tx, ledger, shops, others)
+        for book, _ in others.values():
             tiers.look(ledger, shops[book.shop_id], book, now, notices)
         await keep(tx, ledger, shops, {})  # whoever reads scores next counts entry points too
     for book in books:
@@ -89,27 +91,43 @@ def is_due(shops: dict[str, Shop], book: Book, now: datetime) -> bool:
     return tiers.starts(shops[book.shop_id], book.balance)
 
 
-async def _tier_ends(
+async def _tiers_in_time(
     tx: Connection, ledger: Ledger, shops: dict[str, Shop], books: Sequence[Book], notices: Notices, keep: Keep
-) -> None:
-    """Review every member at the end of their level's time, with what counted then."""
+) -> set[Key]:
+    """Look at every member's tier whenever it could have moved, with what counted then; answers who is up to date.
+
+    So a level is reached, kept and lost at the same instants whether the job is in time, late, or an order is first.
+    """
+    looked: set[Key] = set()
     for _ in range(_ROUNDS):
-        ending = [book for book in books if book.standing.until is not None and book.standing.until <= ledger.now]
-        if not ending:
-            return
-        for book in ending:
-            _lots_until(ledger, shops[book.shop_id], book, _until(book), notices)
-        await keep(tx, ledger, shops, {book.key: (book, _until(book)) for book in ending})
-        for book in ending:
-            before = book.standing
-            tiers.look(ledger, shops[book.shop_id], book, _until(book), notices)
-            if book.standing == before:  # the program has no such window any more: only a change moves the level
-                book.standing = type(before)(before.level_id, before.since, None)
+        moments = [(book, _tier_moment(shops[book.shop_id], book)) for book in books]
+        steps = {book.key: (book, at) for book, at in moments if at is not None and at <= ledger.now}
+        if not steps:
+            return looked
+        for book, at in steps.values():
+            _lots_until(ledger, shops[book.shop_id], book, at, notices)
+        await keep(tx, ledger, shops, steps)
+        for book, at in steps.values():
+            tiers.look(ledger, shops[book.shop_id], book, at, notices)
+            standing = book.standing
+            if standing.until is not None and standing.until <= at:  # the program has no such window any more
+                book.standing = type(standing)(standing.level_id, standing.since, None)  # only a change moves it
+            book.scored, book.balance_read, book.forgiven = False, book.balance, 0
+        looked.update(steps)
+    return set()
 
 
-def _until(book: Book) -> datetime:
-    assert book.standing.until is not None  # noqa: S101  # only members whose level ends are asked
-    return book.standing.until
+def _tier_moment(shop: Shop, book: Book) -> datetime | None:
+    """When the tier of a member may move next: its time ends, or what it counts changes by itself."""
+    found = shop.current.tiers
+    instants = [book.standing.until]
+    if found.levels and found.basis in ("points", "balance"):
+        for lot in book.lots.values():
+            if lot.remaining > 0 and not lot.active:
+                instants.append(lot.available_at)
+            elif lot.remaining > 0 and (found.basis == "balance" or lot.shortfall):
+                instants.append(lot.expires_at)
+    return min((at for at in instants if at is not None), default=None)
 
 
 def _lots_until(ledger: Ledger, shop: Shop, book: Book, at: datetime, notices: Notices) -> None:
@@ -124,7 +142,7 @@ def _lots_until(ledger: Ledger, shop: Shop, book: Book, at: datetime, notices: N
             break
         lot = min(ready, key=lambda one: (one.available_at or at, one.lot_id))
         lot_care.expire_passed(ledger, notices, shop, book, lot.available_at or at)
-        lot_care.activate(ledger, notices, shop, book, lot)
+        lot_care.activate(ledger, notices, shop, book, lot, at=lot.available_at)
     lot_care.expire_passed(ledger, notices, shop, book, at)
 
 

@@ -14,13 +14,15 @@ from loyalty.settlement import reclaim
 from loyalty.shop import Shop
 
 
-def activate(ledger: Ledger, notices: Notices, shop: Shop, book: Book, lot: LotRow) -> None:
-    """A pending lot becomes spendable, and the member is told that its points are earned."""
+def activate(
+    ledger: Ledger, notices: Notices, shop: Shop, book: Book, lot: LotRow, *, at: datetime | None = None
+) -> None:
+    """A pending lot becomes spendable, at an instant or now, and the member is told that its points are earned."""
     points = lot.remaining
     seq = ledger.activate(book, lot)
     if points:
         if lot.scored:
-            tiers.count(shop, book, lot, ledger.now, points=lot.settled, spend=0, orders=0)
+            tiers.count(shop, book, lot, at or ledger.now, points=lot.settled, spend=0, orders=0)
         notices.points("earned", book, points, seq, order_id=lot.order_id)
 
 
@@ -40,7 +42,7 @@ def expire_passed(ledger: Ledger, notices: Notices, shop: Shop, book: Book, at: 
     for lot in sorted(passed, key=lambda one: (one.expires_at or at, one.lot_id)):
         points, settled = lot.remaining, lot.settled
         seq = ledger.expire(book, lot)
-        tiers.count(shop, book, lot, ledger.now, points=lot.settled - settled, spend=0, orders=0)
+        tiers.count(shop, book, lot, at, points=lot.settled - settled, spend=0, orders=0)
         notices.points("expired", book, points, seq, order_id=lot.order_id)
 
 
