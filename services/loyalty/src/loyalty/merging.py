@@ -66,6 +66,7 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
     books = await desk.members(tx, [source, target], erased=True)
     gone, stays = books[source], books[target]
     if gone is stays:
+        await desk.close(tx)  # what was due of them was done
         return
     shared = await merged_lots.make_alike(tx, desk, gone, stays)
     await desk.close(tx)

@@ -67,6 +67,7 @@ async def hold_for_order(
     book = await desk.member(tx, customer_id, create=create)
     same = await redemption_rows.find_same(tx, desk.shop_id, book.customer_id, order_id, points)
     if same is not None and not is_over(same, desk.now):
+        await desk.close(tx)  # what was due of the member was done
         return same, False
     program = desk.shop.current
     found = quote(program.document, points, balance=book.balance, order_total=order_total, rate=program.rate(currency))
@@ -117,6 +118,8 @@ async def expire(tx: Connection, desk: Desk, redemption_id: str) -> None:
     if one.state == "held" and is_over(one, desk.now):
         await _give_up(tx, desk, book, one, expired=True)
         await _done(tx, desk, one)
+    else:
+        await desk.close(tx)
 
 
 async def give_back(tx: Connection, desk: Desk, redemption_id: str, *, actor: str) -> Redemption:
