@@ -35,6 +35,8 @@ async def erase(
     person that never earned.
     """
     book = (await members.lock(tx, [(shop_id, customer_id)], at, create=True))[shop_id, customer_id]
+    if book.forgotten_at is not None and book.forgotten_at >= at:
+        return  # done; what is known of somebody who came back since is theirs
     names = sorted([book.customer_id, *await members.lock_names(tx, book)])
     others = [(one.shop_id, one.order_id) for one in uncounted if one.may_be_of(shop_id, names)]
     await forgetting.forget_notes(tx, shop, [(shop_id, name) for name in names], others)
