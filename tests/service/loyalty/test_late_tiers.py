@@ -50,8 +50,9 @@ async def test_points_that_became_spendable_keep_a_level_from_that_instant(shop:
     assert await standing(shop) == ("silver", "2026-03-24T12:00:00Z", "2027-04-13T12:00:00Z")
 
 
-async def test_an_order_that_comes_first_counts_from_the_instant_too(shop: World) -> None:
-    await begin(shop)
+@pytest.mark.parametrize("basis", ["points", "balance"])
+async def test_an_order_that_comes_first_counts_from_the_instant_too(shop: World, basis: str) -> None:
+    await begin(shop, basis=basis)
     shop.clock.now += timedelta(days=30)
     await shop.order("2", 100)
     assert await standing(shop) == ("silver", "2026-03-24T12:00:00Z", "2027-03-24T12:00:00Z")
@@ -90,3 +91,43 @@ async def test_a_level_by_balance_is_lost_and_won_again(shop: World, together: b
         (None, "2026-06-11T00:00:00Z"),
         ("silver", "2026-06-24T12:00:00Z"),
     ]
+
+
+async def test_a_level_that_was_reached_again_before_its_year_ended_is_kept(shop: World) -> None:
+    await begin(shop, window="calendar_year", until="end_of_next")
+    await shop.move_to(datetime(2027, 12, 10, 12, tzinfo=UTC))
+    assert await standing(shop) == ("silver", "2026-03-24T12:00:00Z", "2028-01-01T00:00:00Z")
+    await shop.order("2", 10_000)
+    await shop.move_to(datetime(2028, 1, 5, tzinfo=UTC))
+    assert await standing(shop) == ("silver", "2026-03-24T12:00:00Z", "2029-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("late", LATE, ids=str)
+async def test_a_level_comes_back_when_what_was_owed_runs_out(shop: World, late: timedelta) -> None:
+    """Nobody used the points of the order that was refunded, so nothing is owed once they are gone."""
+    document = program(window="ever", downgrade="full", levels=[{**SILVER, "entry": {}}])
+    await shop.program(**document, negative="pending_only")
+    await shop.order("1", 10_000)
+    await shop.move_to(START + timedelta(days=14))
+    await shop.refund("1", 10_000)
+    assert await shop.tier() is None
+    await shop.move_to(datetime(2026, 6, 11, tzinfo=UTC) + late)
+    assert await standing(shop) == ("silver", "2026-06-11T00:00:00Z", None)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "late"])
+async def test_a_level_that_is_earned_after_one_came_back_gives_its_points(shop: World, late: bool) -> None:
+    """On 11 June nothing is owed any more and silver is back; on 19 June the new points reach gold."""
+    gold = {"id": "gold", "threshold": 150, "entry": {"points": 9}}
+    document = program(window="ever", downgrade="full", levels=[{**SILVER, "entry": {}}, gold])
+    await shop.program(**document, negative="pending_only")
+    await shop.order("1", 10_000)
+    await shop.move_to(START + timedelta(days=14))
+    await shop.refund("1", 10_000)
+    shop.clock.now = datetime(2026, 6, 5, 12, tzinfo=UTC)
+    await shop.order("2", 6_000)
+    for day in () if late else (12, 20):
+        await shop.move_to(datetime(2026, 6, day, tzinfo=UTC))
+    await shop.move_to(datetime(2026, 6, 30, tzinfo=UTC))
+    assert await standing(shop) == ("gold", "2026-06-19T12:00:00Z", None)
+    assert (await shop.kinds())[-2:] == [("pending_activated", 60), ("earned", 9)]
