@@ -46,7 +46,8 @@ _WRITTEN = re.compile(r"\b(\d{4}-\d\d-\d\d)[T ]\d\d:\d\d")
 
 async def everything_else(shop: World) -> None:
     """What the year leaves out, so that there is something in every table."""
-    await shop.post("members/otto/adjustments", {"points": 5, "reason": "sorry"}, **{"Idempotency-Key": "k"})
+    key = {"Idempotency-Key": "k"}
+    await shop.post("members/otto/adjustments", {"points": 5, "reason": "sorry"}, status=201, **key)
     pool = {"kind": "partner", "name": "Cinema", "points": 1, "code_pool": True}
     await shop.post("rewards", {"reward_id": "cinema", **pool})
     await shop.post("rewards/cinema/codes", {"codes": ["A", "B"]})
