@@ -21,6 +21,8 @@ async def lagging(postgres: TestServer) -> AsyncIterator[tuple[Running, dict[str
     behaviours = {name: Behaviour() for name in SERVICES}
     services = {name: small_service(name, behaviour) for name, behaviour in behaviours.items()}
     async with running_gateway(postgres, services=services) as gateway:
+        async with gateway.client(None) as client:  # the gateway has a shop of its own to tell
+            await eventually(lambda: client.get("/readyz?caught_up=true"), that=lambda found: found.status_code == 200)
         yield gateway, behaviours
 
 
