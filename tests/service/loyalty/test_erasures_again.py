@@ -1,8 +1,10 @@
-"""An erasure that is delivered again: whoever has come back since stays."""
+"""Erasures that are delivered again, late, or for several ids of one person."""
 
 from datetime import timedelta
 
-from tests.service.loyalty.test_customers import customer, erased
+import pytest
+
+from tests.service.loyalty.test_customers import customer, erased, merged
 from tests.service.loyalty.world import World, changes
 
 
@@ -29,3 +31,17 @@ async def test_a_later_erasure_forgets_them_again(shop: World) -> None:
     shop.clock.now += timedelta(days=1)
     await shop.take(erased(shop))
     await shop.get("members/c1", status=404)
+
+
+@pytest.mark.parametrize("minutes", [0, -5], ids=["same_instant", "told_late"])
+async def test_the_erasure_of_an_id_that_joined_does_not_stand_for_that_of_the_account(
+    shop: World, minutes: int
+) -> None:
+    await shop.take(customer(shop, birthday="1990-05-05", at=shop.now - timedelta(days=1)))
+    await shop.order("g", customer="guest:1")
+    await shop.order("1")
+    await shop.take(erased(shop, "guest:1"))
+    await shop.take(merged(shop, "guest:1", "c1"))
+    await shop.take(erased(shop, at=shop.now + timedelta(minutes=minutes)))
+    await shop.get("members/c1", status=404)
+    assert (await shop.snapshot(["profiles"]))["profiles"] == []

@@ -50,6 +50,8 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
     """Take a batch of ``customer.*``; safe to repeat and in any order."""
     updates = [one for one in events if one.type in customer_locks.UPDATES]
     shops = await _shops(tx, updates, cache)
+    forgetting = {one.shopid for one in events if one.type == "customer.erased"}
+    known = await program_store.load(tx, cache, forgetting) if forgetting else {}
     uncounted = await customer_locks.lock(tx, events, context.now)
     await _update(tx, updates, shops, context)
     for one in events:
@@ -58,8 +60,7 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
             await merging.merge(tx, cache, one.shopid, view.from_, view.into, now=context.now)
         elif one.type == "customer.erased":
             erased = one.view(CustomerErased)
-            shop = (await program_store.load(tx, cache, [one.shopid])).get(one.shopid)
-            at = erased.at or one.at
+            at, shop = erased.at or one.at, known.get(one.shopid)
             await erasing.erase(tx, one.shopid, erased.customer_id, at=at, shop=shop, uncounted=uncounted)
 
 

@@ -15,6 +15,9 @@ _TOMBSTONES: Final = """
 insert into tombstones as t (shop_id, customer_hash, erased_at)
 select $1, hash, $3 from unnest($2::bytea[]) hash order by hash
 on conflict (shop_id, customer_hash) do update set erased_at = greatest(t.erased_at, excluded.erased_at)"""
+# Of the id that was asked for: an id that joined the account may have been erased when the account was not.
+_DONE: Final = """
+select true from tombstones where shop_id = $1 and customer_hash = $2 and erased_at >= $3"""
 _MARK: Final = """
 update members m set erased_at = $3, forgotten_at = greatest(m.forgotten_at, $3), updated_at = $3
 from unnest($2::text[]) u(customer_id)
@@ -35,8 +38,8 @@ async def erase(
     person that never earned.
     """
     book = (await members.lock(tx, [(shop_id, customer_id)], at, create=True))[shop_id, customer_id]
-    if book.forgotten_at is not None and book.forgotten_at >= at:
-        return  # done; what is known of somebody who came back since is theirs
+    if await tx.fetchval(_DONE, shop_id, hash_of(shop_id, customer_id), at):
+        return  # what is known of somebody who came back since is theirs
     names = sorted([book.customer_id, *await members.lock_names(tx, book)])
     others = [(one.shop_id, one.order_id) for one in uncounted if one.may_be_of(shop_id, names)]
     await forgetting.forget_notes(tx, shop, [(shop_id, name) for name in names], others)
