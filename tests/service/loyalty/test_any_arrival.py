@@ -148,10 +148,10 @@ class Twin:
         self.name = name
         self.heard: list[Event] = []
         self.client = shop.service.client(name)
-        self.keeps = True
+        self.nothing_runs_out = True
 
     async def open(self, program: dict[str, Any]) -> None:
-        self.keeps = "expiry" not in program
+        self.nothing_runs_out = "expiry" not in program
         await self.shop.shop(self.name)
         answer = await self.client.put("/v1/loyalty/program", json=program)
         assert answer.status_code == 200, answer.text
@@ -210,10 +210,12 @@ class Twin:
         found: dict[str, Any] = {}
         for member in MEMBERS:
             answer = await self.client.get(f"/v1/loyalty/members/{member}")
-            found[member] = [answer.json()[name] for name in (*_OF_MEMBER, *((), _LIFETIME)[self.keeps])]
+            found[member] = [
+                answer.json()[name] for name in (*_OF_MEMBER, *(_LIFETIME if self.nothing_runs_out else ()))
+            ]
         for order in ORDERS:
             answer = await self.client.get(f"/v1/loyalty/orders/{order}/explanation")
             if answer.status_code == 200:
                 told = answer.json()
-                found[order] = [told[name] for name in (*_OF_ORDER, *((), _SETTLED)[self.keeps])]
+                found[order] = [told[name] for name in (*_OF_ORDER, *(_SETTLED if self.nothing_runs_out else ()))]
         return found

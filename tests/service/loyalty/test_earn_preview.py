@@ -8,23 +8,6 @@ import pytest
 from tests.service.loyalty.test_customers import erased, merged
 from tests.service.loyalty.world import World, instant, line
 
-TABLES = (
-    "members",
-    "lots",
-    "entries",
-    "orders",
-    "redemptions",
-    "usage",
-    "tier_changes",
-    "profiles",
-    "outbox",
-    "timers",
-    "audit",
-    "rewards",
-    "codes",
-    "jobs",
-)
-
 
 def goods(shop: World, order_id: str, amount: int = 10_000) -> dict[str, Any]:
     at = instant(shop.now)
@@ -41,10 +24,10 @@ def goods(shop: World, order_id: str, amount: int = 10_000) -> dict[str, Any]:
 
 async def foretold(shop: World, order_id: str, customer: str = "c1") -> int:
     """What the preview says of an order, which is posted then; the preview itself writes nothing."""
-    before = await shop.snapshot(TABLES)
+    before = await shop.everything()
     body = {"order": goods(shop, order_id), "customer_id": customer}
     shown: int = (await shop.post("earn/preview", body))["points"]
-    assert await shop.snapshot(TABLES) == before
+    assert await shop.everything() == before
     await shop.order(order_id, customer=customer)
     assert (await shop.get(f"orders/{order_id}/explanation"))["points"] == shown
     return shown
