@@ -6,7 +6,7 @@ from typing import Final
 
 from comeback_kit.db import Connection
 from loyalty import due, members, tiers
-from loyalty.books import Book, Key, LotRow
+from loyalty.books import Book, Key
 from loyalty.columns import MEMBER_COLUMNS
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
@@ -45,13 +45,5 @@ async def _count(
         window = tiers.window_at(shop, instant)
         if window is not None:
             basis = shop.current.tiers.basis
-            lots = [lot for lot in book.lots.values() if window[0] <= lot.earned_at < window[1]]
-            book.score = sum(_value(basis, lot) for lot in lots)
-
-
-def _value(basis: str, lot: LotRow) -> int:
-    if basis == "spend":
-        return lot.spend
-    if basis == "orders":
-        return lot.orders
-    return lot.settled if lot.active and lot.scored else 0
+            lots = [lot for lot in book.lots.values() if window[0] <= tiers.moment_of(basis, lot) < window[1]]
+            book.score = sum(tiers.value_of_lot(basis, lot) for lot in lots)

@@ -34,7 +34,8 @@ from members m join shops s on s.shop_id = m.shop_id join %s
 left join lots l on l.shop_id = m.shop_id and l.customer_id = m.customer_id and %s
 where m.shop_id = scope.shop_id and m.merged_into is null and m.erased_at is null and %s"""
 _SCORE: Final = f"""(select {tiers.SCORE % "$6::text"} from lots l
-where l.shop_id = m.shop_id and l.customer_id = m.customer_id and l.earned_at >= $4 and l.earned_at < $5)"""
+where l.shop_id = m.shop_id and l.customer_id = m.customer_id
+  and {tiers.COUNTS_AT % "$6::text"} >= $4 and {tiers.COUNTS_AT % "$6::text"} < $5)"""
 
 
 def _both(select: str, join: str, lots: str, where: str) -> tuple[str, str]:

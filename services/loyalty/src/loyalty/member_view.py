@@ -13,7 +13,7 @@ from loyalty.program_store import ShopCache, load_one
 from loyalty.schemas.members import MemberAnswer, NextTier, PointsAt, TierAnswer
 from loyalty.shop import Shop
 from loyalty.standings import Standing
-from loyalty.tiers import starts
+from loyalty.tiers import COUNTS_AT, SCORE, starts
 from loyalty.tiers_rules import first_level, points_to_keep, points_to_next, window_of
 
 _INSTANT: Final = timedelta(microseconds=1)
@@ -21,7 +21,7 @@ _COLUMNS: Final = """
   m.customer_id, m.balance, m.pending, m.held, m.shortfall, m.lifetime_earned, m.lifetime_spend, m.lifetime_orders,
   m.tier_id, m.tier_since, m.tier_until, m.due_at, m.erased_at, e.expires_at, e.expiring, a.available_at, a.activating,
   s.score"""
-_SIDES: Final = """
+_SIDES: Final = f"""
 left join lateral (
   select l.expires_at, sum(l.remaining)::bigint as expiring from lots l
   where m.due_at is not null and l.shop_id = m.shop_id and l.customer_id = m.customer_id
@@ -33,11 +33,10 @@ left join lateral (
     and not l.active and l.remaining > 0 and l.available_at is not null
   group by l.available_at order by l.available_at limit 1) a on true
 left join lateral (
-  select sum(case $6 when 'spend' then l.spend when 'orders' then l.orders
-    else case when l.active and l.scored then l.earned - l.clawed - l.shortfall else 0 end end)::bigint as score
+  select {SCORE % "$6::text"} as score
   from lots l
   where $6::text is not null and l.shop_id = m.shop_id and l.customer_id = m.customer_id
-    and l.earned_at >= $4 and l.earned_at < $5) s on true"""
+    and {COUNTS_AT % "$6::text"} >= $4 and {COUNTS_AT % "$6::text"} < $5) s on true"""
 _MEMBER: Final = f"""
 select {_COLUMNS}
 from members asked

@@ -14,7 +14,7 @@ from loyalty.program.document import Program
 from loyalty.rules.compiled import CompiledProgram, compile_program
 from loyalty.schemas.jobs import OrderChange, OrdersPreview, ProgramPreviewAnswer, TierMove, TiersPreview
 from loyalty.shop import Shop
-from loyalty.tiers import starts
+from loyalty.tiers import COUNTS_AT, VALUE, starts
 from loyalty.tiers_history import replay
 from loyalty.tiers_rules import first_level
 
@@ -25,11 +25,9 @@ _SHOWN: Final = 100
 _MEMBERS: Final = """
 select customer_id, tier_id, balance from members
 where shop_id = $1 and merged_into is null and customer_id > $2 order by customer_id limit $3"""
-_LOTS: Final = """
-select customer_id, lot_id, earned_at, case $3
-    when 'spend' then spend when 'orders' then orders::bigint
-    else case when active and scored then earned - clawed - shortfall else 0 end end as value
-from lots join unnest($2::text[]) u(customer_id) using (customer_id) where shop_id = $1"""
+_LOTS: Final = f"""
+select customer_id, lot_id, {COUNTS_AT % "$3"} as at, {VALUE % "$3"}::bigint as value, active
+from lots l join unnest($2::text[]) u(customer_id) using (customer_id) where shop_id = $1"""
 
 
 async def is_small(tx: Connection, shop_id: str, orders: int) -> bool:
@@ -154,9 +152,9 @@ async def _replayed(
     else:
         for lot in await tx.fetch(_LOTS, shop.shop_id, sorted(history), tiers.basis):
             value = lot["value"]
-            if tiers.basis == "points":
+            if tiers.basis == "points" and lot["active"]:
                 value += changes.get(f"{lot['customer_id']}\x1f{lot['lot_id']}", 0)
-            history[lot["customer_id"]].append((lot["earned_at"], value))
+            history[lot["customer_id"]].append((lot["at"], value))
     first = first_level(tiers)
     start = None if first is None else first.id
     return {

@@ -18,15 +18,18 @@ from loyalty.standings import Review
 from loyalty.tiers_rules import counts_in, first_level, review, window_of
 
 _INSTANT: Final = timedelta(microseconds=1)
-SCORE: Final = """sum(case %s when 'spend' then l.spend when 'orders' then l.orders
-  else case when l.active and l.scored then l.earned - l.clawed - l.shortfall else 0 end end)::bigint"""
-"""What lots ``l`` count for a basis."""
+VALUE: Final = """case %s when 'spend' then l.spend when 'orders' then l.orders
+  else case when l.active and l.scored then l.earned - l.clawed - l.shortfall else 0 end end"""
+"""What a lot ``l`` counts for a basis, as ``value_of_lot``."""
+SCORE: Final = f"sum({VALUE})::bigint"
+COUNTS_AT: Final = "case when %s = 'points' then greatest(l.earned_at, l.available_at) else l.earned_at end"
+"""The instant by which a lot ``l`` falls into a window or not, as ``moment_of``."""
 _SCORES: Final = f"""
 select l.shop_id, l.customer_id, {SCORE % "u.basis"} as score
 from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[])
   u(shop_id, customer_id, since, before, basis)
 join lots l using (shop_id, customer_id)
-where l.earned_at >= u.since and l.earned_at < u.before
+where {COUNTS_AT % "u.basis"} >= u.since and {COUNTS_AT % "u.basis"} < u.before
 group by l.shop_id, l.customer_id"""
 
 
@@ -62,6 +65,25 @@ def window_at(shop: Shop, at: datetime) -> tuple[datetime, datetime] | None:
         return None
     shift = timedelta(0) if program.tiers.window in ("calendar_year", "month") else _INSTANT
     return start + shift, end + shift
+
+
+def value_of_lot(basis: str, lot: LotRow) -> int:
+    """What a lot counts."""
+    if basis == "spend":
+        return lot.spend
+    if basis == "orders":
+        return lot.orders
+    return lot.settled if lot.active and lot.scored else 0
+
+
+def moment_of(basis: str, lot: LotRow) -> datetime:
+    """The instant by which a lot falls into a window or not.
+
+    Points count when they become spendable: counted by the day they were earned, those that are pending at the end of
+    a year would never count, in the old year not yet and in the new one no more.
+    """
+    begins = lot.available_at
+    return begins if basis == "points" and begins is not None and begins > lot.earned_at else lot.earned_at
 
 
 def _is_windowed(shop: Shop) -> bool:
@@ -103,7 +125,7 @@ def count(shop: Shop, book: Book, lot: LotRow, now: datetime, *, points: int, sp
     if not tiers.levels:
         return
     change = _change(tiers.basis, points if lot.active else 0, spend, orders)
-    if change and counts_in(tiers, lot.earned_at, now, program.zone):
+    if change and counts_in(tiers, moment_of(tiers.basis, lot), now, program.zone):
         book.score += change
         book.scored = True
 

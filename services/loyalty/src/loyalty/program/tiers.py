@@ -51,6 +51,7 @@ class Level(Body):
 class Tiers(Body):
     """Levels, lowest first, and the rules by which they are kept.
 
+    Points count in the window in which they become spendable, spend and orders in that of the order's earning instant.
     ``until`` and ``extra_days`` say to which day a level is kept; ``downgrade`` how far it may fall then; ``grace``
     is counted from the day the level was entered, and no level is lost before it is over.
     """
