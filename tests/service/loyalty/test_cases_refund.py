@@ -32,6 +32,22 @@ async def test_c14_c15_a_voucher_for_points_and_refunds_of_items(
     assert (await shop.kinds())[-2:] == [("clawed_back", 500 - balances[2]), ("returned", 500)]
 
 
+@pytest.mark.parametrize("spent_points", ["full_return_only", "proportional"])
+@pytest.mark.parametrize("parts", [[1500], [1000, 500]], ids=["at once", "in two"])
+async def test_the_voucher_comes_back_when_all_the_money_does_whatever_lines_say(
+    shop: World, spent_points: str, parts: list[int]
+) -> None:
+    await shop.program(spent_points=spent_points, redemption={"points": 100, "value": 100})
+    await shop.adjust(1000)
+    held = await shop.pay(500, "1001", total=2000)
+    for number, part in enumerate(parts):
+        await shop.refund("1001", part, str(number))
+    discounts = [{"code": held["code"], "kind": "points", "amount": 500}]
+    await shop.order("1001", lines=[line("1", 1000), line("2", 1000)], discounts=discounts)
+    assert await shop.numbers() == (1000, 0, 0, 0)
+    assert (await shop.get(f"redemptions/{held['redemption_id']}"))["state"] == "returned"
+
+
 async def test_c16_a_partial_refund(shop: World) -> None:
     await shop.order("1001", 10_000)
     await shop.refund("1001", 7_500)

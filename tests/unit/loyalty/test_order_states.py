@@ -84,3 +84,10 @@ def test_what_is_left_of_the_goods() -> None:
         assert goods_left(order(*lines, **fields)) == (0, 4_000)
     free = [line("1", 0, quantity=2)]
     assert goods_left(order(*free, refunds=[refund("r", 0, ("1", 1, 0))])) == (1, 2)
+
+
+def test_no_goods_are_left_when_the_whole_total_went_back_though_a_discount_made_it_less_than_they_cost() -> None:
+    discounted: dict[str, Any] = {"discounts": [{"kind": "points", "amount": 100}], "total": 2_900}
+    halves = [refund("a", 1_450), refund("b", 1_450)]
+    assert goods_left(order(line("1", 3_000), refunds=halves[:1], **discounted)) == (1_550, 3_000)
+    assert goods_left(order(line("1", 3_000), refunds=halves, **discounted)) == (0, 3_000)

@@ -57,7 +57,23 @@ def counts(order: Order, earn_on: EarnOn = "paid") -> bool:
         and not order.is_test
         and order.state != "cancelled"
         and _reached(order, earn_on)
-        and (not order.refunds or _is_something_left(order))
+        and (not order.refunds or is_something_left(order))
+    )
+
+
+def is_something_left(order: Order) -> bool:
+    """Whether refunds have left anything of an order; False for one whose whole total went back, by whatever lines."""
+    order = view_of(order)
+    refunded = sum(refund.amount or 0 for refund in refunds_of(order))
+    if 0 < (order.total or 0) <= refunded:
+        return False
+    lines = order.lines or ()
+    if not lines:
+        return True
+    left = remaining(order)
+    return any(
+        quantity > 0 and (amount > 0 or line.total == 0)
+        for line, amount, quantity in zip(lines, left.amounts, left.quantities, strict=True)
     )
 
 
@@ -80,20 +96,6 @@ def _reached(order: OrderView, earn_on: EarnOn) -> bool:
     if earn_on == "fulfilled":
         return order.fulfilment_state in _FULFILLED
     return earn_on != "delivered" or order.fulfilment_state == "delivered"
-
-
-def _is_something_left(order: OrderView) -> bool:
-    refunded = sum(refund.amount or 0 for refund in refunds_of(order))
-    if 0 < (order.total or 0) <= refunded:
-        return False
-    lines = order.lines or ()
-    if not lines:
-        return True
-    left = remaining(order)
-    return any(
-        quantity > 0 and (amount > 0 or line.total == 0)
-        for line, amount, quantity in zip(lines, left.amounts, left.quantities, strict=True)
-    )
 
 
 def _worths(lines: Sequence[LineView], includes: Includes, *, tax_included: bool) -> list[int]:

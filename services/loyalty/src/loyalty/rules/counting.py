@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from comeback_contracts.eligible import EarnOn, counts
+from comeback_contracts.eligible import EarnOn, counts, is_something_left
 from comeback_contracts.order_reading import view_of
 from comeback_contracts.order_view import CustomerView, Order, OrderView
 from comeback_contracts.remaining import remaining
@@ -56,5 +56,5 @@ def goods_left(order: Order) -> tuple[int, int]:
     full, still = sum(line.total for line in lines), sum(left.amounts)
     if full <= 0:
         full, still = sum(line.quantity for line in lines), sum(left.quantities)
-    gone = order.state == "cancelled" or order.payment_state in _GONE
+    gone = order.state == "cancelled" or order.payment_state in _GONE or not is_something_left(order)
     return (0 if gone else still), full
