@@ -274,3 +274,23 @@ async def test_a_hold_of_somebody_who_is_erased_ends_as_any_other(shop: World, e
     assert found["state"] == {"time": "expired", "confirm": "spent", "cancel": "cancelled"}[ending]
     assert (await shop.get("reports/liability"))["points"] == (0 if ending == "confirm" else 100)
     await shop.get("members/c1", status=404)
+
+
+async def test_a_code_counts_however_it_was_typed(shop: World) -> None:
+    await shop.adjust(300)
+    held = await shop.pay(300, "1001")
+    discounts = [{"code": held["code"].lower(), "kind": "points", "amount": 1500}]
+    await shop.order("1001", 10_000, discounts=discounts)
+    assert await shop.numbers() == (85, 0, 0, 0)
+    assert (await shop.get(f"redemptions/{held['redemption_id']}"))["state"] == "spent"
+
+
+async def test_of_two_codes_that_differ_in_case_an_order_takes_its_own(shop: World) -> None:
+    await shop.adjust(30)
+    await shop.post("rewards", {"reward_id": "r", "kind": "partner", "name": "Cinema", "points": 10, "code_pool": True})
+    await shop.post("rewards/r/codes", {"codes": ["ABC", "abc"]})
+    upper, lower = [await shop.post("members/c1/redemptions", {"reward_id": "r"}) for _ in range(2)]
+    assert (upper["code"], lower["code"]) == ("ABC", "abc")
+    await shop.order("1001", 10_000, discounts=[{"code": "abc", "kind": "other", "amount": 0}])
+    states = [(await shop.get(f"redemptions/{one['redemption_id']}"))["state"] for one in (upper, lower)]
+    assert states == ["held", "spent"]

@@ -63,7 +63,7 @@ class Vouchers:
         for task in self._tasks:
             shop_id, order_id = task.order.key
             for code in _codes(task):
-                one = by_code.get((shop_id, code))
+                one = by_code.get((shop_id, code)) or by_code.get((shop_id, code.upper()))
                 if one is not None:
                     self._carry(task, one, ledger, shops[shop_id], notices)
             for one in self._held if _may_return(task) else ():
@@ -97,7 +97,10 @@ def _codes(task: Task) -> list[str]:
 
 async def find(tx: Connection, tasks: Sequence[Task]) -> Vouchers:
     """The redemptions whose code these orders carry, or that were spent on the refunded and cancelled among them."""
-    codes = sorted({(task.order.shop_id, code) for task in tasks for code in _codes(task)})
+    # Made codes are upper case. Shops take them as they are typed, and some write them in lower case.
+    codes = sorted(
+        {(task.order.shop_id, one) for task in tasks for code in _codes(task) for one in (code, code.upper())}
+    )
     ended = sorted({task.order.key for task in tasks if _may_return(task)})
     if not codes and not ended:
         return Vouchers(tasks, ())
