@@ -65,6 +65,15 @@ def test_an_order_in_another_currency_is_paid_at_the_rate_of_the_program() -> No
     )
 
 
+@pytest.mark.parametrize(("step", "least"), [(1, 40), (25, 50)])
+def test_points_that_are_worth_nothing_are_told_how_many_would_be(step: int, least: int) -> None:
+    program = spending(points=40, value=1, step=step)
+    found = quote(program, 30, balance=100, order_total=1_000, rate=ONE)
+    assert isinstance(found, Refusal)
+    assert found.code == "below_min_points"
+    assert found.detail == f"at least {least} points must be used; of 30 {30 - 30 % step} could be"
+
+
 def test_c39_a_partial_confirm_frees_what_a_smaller_hold_would_not_have_taken() -> None:
     takes = [Take("soon", 100), Take("late", 23)]
     assert give_back(takes, 23) == (Take("late", 23),)

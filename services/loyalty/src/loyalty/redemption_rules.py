@@ -1,5 +1,6 @@
 """The arithmetic of paying with points: rate, step, minimum, maximum share; and what a return gives back."""
 
+import math
 from fractions import Fraction
 from typing import ClassVar
 
@@ -54,7 +55,8 @@ def quote(
         return Refusal("above_max_share", f"this order takes at most {limit - limit % rules.step} points")
     value = value_of(program, points, rate)
     if points < rules.min_points or value < 1:
-        needed = max(rules.min_points, rules.step)
+        needed = max(rules.min_points, least_points(program, rate))
+        needed += -needed % rules.step
         return Refusal("below_min_points", f"at least {needed} points must be used; of {asked} {points} could be")
     return Quote(points, value)
 
@@ -64,6 +66,11 @@ def most_points(program: Program, order_total: int, rate: tuple[int, int]) -> in
     rules = program.redemption
     share = order_total * Fraction(*rate) * Fraction(rules.max_share)
     return int(share * rules.points / rules.value)
+
+
+def least_points(program: Program, rate: tuple[int, int]) -> int:
+    """The fewest points that are worth one minor unit of the order's currency."""
+    return math.ceil(Fraction(*rate) * program.redemption.points / program.redemption.value)
 
 
 def value_of(program: Program, points: int, rate: tuple[int, int]) -> int:
