@@ -64,6 +64,19 @@ def test_what_is_left_out_of_a_part_has_its_default() -> None:
     assert (level.name, level.threshold, level.benefits.multiplier) == ("gold", 0, "1")
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"rules": [{"id": "a", "kind": "multiplier", "factor": 1.5}]},
+        {"redemption": {"max_share": 1.5}},
+        {"currency_rates": {"USD": 1.5}},
+    ],
+)
+def test_a_decimal_number_that_is_no_text_is_told_how_to_be_one(document: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r'write the decimal number as text: "1\.5"'):
+        Program.model_validate(document)
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"unknown": 1}, "/unknown"),
     ({"earn_on": "shipped"}, "/earn_on"),

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, PlainValidator, Strict, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
 
 from loyalty.local_time import parse_duration
 
@@ -24,6 +24,12 @@ def _check_decimal(value: str) -> str:
         raise ValueError('write a decimal number with at most nine digits after the point, for example "1.5"')
     if Decimal(value) <= 0:
         raise ValueError("must be above 0")
+    return value
+
+
+def _check_text(value: Any) -> Any:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise ValueError(f'write the decimal number as text: "{value}"')  # noqa: TRY004  # pydantic tells only these
     return value
 
 
@@ -86,9 +92,9 @@ def _check_scalar(value: Any) -> str | bool | int | float | None:
 _INTEGER_OR_TEXT: Final = {"anyOf": [{"type": "integer"}, {"type": "string"}]}
 _SCALAR: Final = {"type": ["string", "number", "boolean", "null"]}
 
-Factor = Annotated[str, AfterValidator(_check_decimal), AfterValidator(_check_factor)]
-Rate = Annotated[str, AfterValidator(_check_decimal)]
-Share = Annotated[str, AfterValidator(_check_decimal), AfterValidator(_check_share)]
+Rate = Annotated[str, BeforeValidator(_check_text), AfterValidator(_check_decimal)]
+Factor = Annotated[Rate, AfterValidator(_check_factor)]
+Share = Annotated[Rate, AfterValidator(_check_share)]
 Moment = Annotated[str, AfterValidator(_check_moment)]
 DurationText = Annotated[str, AfterValidator(_check_duration)]
 Hours = Annotated[int | str, PlainValidator(_check_hours), WithJsonSchema(_INTEGER_OR_TEXT)]
