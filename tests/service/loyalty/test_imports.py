@@ -31,6 +31,21 @@ async def result_of(shop: World, *members: dict[str, Any]) -> Any:
     return found["result"]
 
 
+@pytest.mark.parametrize("points", ["²", "--5", "9" * 5000, "٥", "1e3"])
+async def test_a_number_that_is_none_costs_its_row_and_not_the_whole_file(shop: World, points: str) -> None:
+    table = f"customer_id,points,earned_at\nc1,{points},2026-01-01T00:00:00Z\nc2,5,2026-01-01T00:00:00Z\n"
+    found = await import_members(shop, table, "text/csv")
+    assert (found["accepted"], found["bad_rows"]) == (1, [{"line": 2, "detail": "points must be a whole number"}])
+
+
+async def test_a_row_of_json_lines_ends_where_its_line_does(shop: World) -> None:
+    member = {"customer_id": "c1", "tags": ["new\u2028line", "next\x85line"]}
+    body = json.dumps(member, ensure_ascii=False)
+    found = await import_members(shop, f"{body}\r\n\r\n[]\n")
+    assert found["accepted"] == 1
+    assert found["bad_rows"] == [{"line": 3, "detail": "Input should be an object"}]
+
+
 @pytest.mark.parametrize("late", [False, True], ids=["erased before", "erased between"])
 async def test_an_import_brings_nobody_back_who_was_erased(shop: World, late: bool) -> None:
     await shop.order("1", 10_000)

@@ -16,8 +16,15 @@ class FieldError:
     detail: str
 
 
+def _told(error: FieldError) -> str:
+    return f"{error.pointer}: {error.detail}" if error.pointer else error.detail
+
+
 class DomainError(Exception):
-    """A refusal that the caller is told about. ``detail`` says what was wrong with this call and what to do."""
+    """A refusal that the caller is told about. ``detail`` says what was wrong with this call and what to do.
+
+    Without one it says what the first bad fields say.
+    """
 
     code: ClassVar[str] = "internal_error"
     status: ClassVar[int] = 500
@@ -33,8 +40,8 @@ class DomainError(Exception):
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
+        self.detail = detail or "; ".join(map(_told, errors[:3])) or self.title
+        super().__init__(self.detail)
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})

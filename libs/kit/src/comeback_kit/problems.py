@@ -1,7 +1,7 @@
 """Every failure of HTTP as RFC 9457 problem+json, rendered here and nowhere else."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -66,7 +66,7 @@ def from_validation(items: Sequence[Any], prefix: str = "") -> DomainError:
     if any(item.get("type") == "json_invalid" for item in items):
         return errors.BadRequest("the body is not valid JSON")
     found = [FieldError(prefix + pointer(item.get("loc", ())), _say(item)) for item in items]
-    return errors.Unprocessable("; ".join(f"{one.pointer}: {one.detail}" for one in found[:3]), errors=found)
+    return errors.Unprocessable(errors=found)
 
 
 def pointer(location: Sequence[str | int]) -> str:
@@ -79,11 +79,19 @@ def pointer(location: Sequence[str | int]) -> str:
     return "".join(f"/{part}" for part in parts)
 
 
+_SAID: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a known field",
+    "tuple_type": "Input should be a valid list",
+    "model_type": "Input should be an object",
+    "model_attributes_type": "Input should be an object",
+}
+"""What pydantic says in words of Python."""
+
+
 def _say(item: Any) -> str:
-    message = str(item.get("msg", "is not valid"))
-    if item.get("type") == "tuple_type":
-        return "Input should be a valid list"
-    return message.removeprefix("Value error, ")
+    said = _SAID.get(item.get("type", ""))
+    return said or str(item.get("msg", "is not valid")).removeprefix("Value error, ")
 
 
 async def _domain(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from comeback_contracts.instants import is_in_the_future
 from comeback_kit.bodies import MAX_SAFE_INTEGER
+from comeback_kit.problems import from_validation
 from loyalty.schemas.jobs import BadRow, ImportMember
 
 CSV_COLUMNS: Final = (
@@ -25,6 +27,7 @@ CSV_COLUMNS: Final = (
     "birthday",
     "joined",
 )
+_WHOLE: Final = re.compile(r"-?[0-9]{1,20}")
 MOST_BAD: Final = 1000
 """So many bad rows are told; the others are counted."""
 
@@ -64,7 +67,8 @@ def parse(body: bytes, content_type: str, now: datetime) -> tuple[list[tuple[int
 
 
 def _json_lines(text: str) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines(): that ends lines at U+2028, too, which may stand inside a JSON text.
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
         if line.strip():
             try:
                 yield number, msgspec.json.decode(line)
@@ -103,7 +107,7 @@ def _from_csv(row: dict[str, str | None]) -> Any:
         for name in ("points", "earned"):
             if name in given:
                 text = given[name] or ""
-                if not text.lstrip("-").isdigit():
+                if not _WHOLE.fullmatch(text):
                     return Unread(f"{name} must be a whole number")
                 lot[name] = int(text)
         member["lots"] = (lot,)
@@ -121,7 +125,4 @@ def _check(member: ImportMember, now: datetime) -> None:
 
 
 def _detail(error: ValueError) -> str:
-    if isinstance(error, ValidationError):
-        found = error.errors()[:3]
-        return "; ".join(f"{'/'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in found)
-    return str(error)
+    return from_validation(error.errors()).detail if isinstance(error, ValidationError) else str(error)
