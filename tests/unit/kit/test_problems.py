@@ -30,6 +30,8 @@ def test_bad_fields_are_told_as_the_gateway_tells_those_of_events() -> None:
 
 
 def test_what_is_wrong_with_the_whole_body_has_no_pointer_in_front() -> None:
+    missing = from_validation([{"type": "missing", "loc": ("body",), "msg": "Field required"}])
+    assert missing.errors == (FieldError("", "the body is missing"),)
     assert told([]) == ("Input should be an object", [("", "Input should be an object")])
 
 

@@ -65,7 +65,8 @@ def from_validation(items: Sequence[Any], prefix: str = "") -> DomainError:
     """The refusal for pydantic's (or FastAPI's) list of errors: 400 for JSON that does not parse, else 422."""
     if any(item.get("type") == "json_invalid" for item in items):
         return errors.BadRequest("the body is not valid JSON")
-    found = [FieldError(prefix + pointer(item.get("loc", ())), _say(item)) for item in items]
+    places = [(prefix + pointer(item.get("loc", ())), item) for item in items]
+    found = [FieldError(place, _say(item) if place else _say_of_all(item)) for place, item in places]
     return errors.Unprocessable(errors=found)
 
 
@@ -92,6 +93,12 @@ _SAID: Final = {
 def _say(item: Any) -> str:
     said = _SAID.get(item.get("type", ""))
     return said or str(item.get("msg", "is not valid")).removeprefix("Value error, ")
+
+
+def _say_of_all(item: Any) -> str:
+    """The same where it is the body that is meant."""
+    said = _say(item)
+    return f"the body {said}" if said.startswith("is ") else said
 
 
 async def _domain(request: Request, error: Exception) -> Response:
