@@ -1,6 +1,6 @@
 """Lots, pending points and expiry of cases/loyalty.md §D, with time that the test moves."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -115,6 +115,23 @@ async def test_pending_points_become_spendable_when_their_time_comes(shop: World
     assert await shop.kinds() == [("pending_added", 20), ("pending_activated", 20)]
     told = [(one["points"], one["balance"], one.get("pending", False)) for one in await shop.told("points.earned")]
     assert told == [(20, 0, True), (20, 20, False)]
+
+
+@pytest.mark.parametrize("moved", [-2, 2, None], ids=["earlier", "later", "taken back"])
+async def test_points_wait_for_the_day_of_the_delivery_that_is_known_last(shop: World, moved: int | None) -> None:
+    await shop.program(pending={"kind": "delivered", "days": 14})
+    placed, first = at(2026, 3, 1), at(2026, 3, 9)
+    state: dict[str, Any] = {"fulfilment_state": "delivered", "placed_at": placed}
+    await shop.order("1001", delivered_at=instant(first), **state)
+    second = None if moved is None else first + timedelta(days=moved)
+    shop.clock.now = at(2026, 3, 12)
+    await shop.order("1001", delivered_at=second and instant(second), **state)
+    available = None if second is None else second + timedelta(days=14)
+    assert [one["available_at"] for one in await shop.lots()] == [available and instant(available)]
+    await shop.move_to(first + timedelta(days=14))
+    assert await shop.numbers() == ((100, 0, 0, 0) if moved == -2 else (0, 100, 0, 0))
+    await shop.move_to(first + timedelta(days=16))
+    assert await shop.numbers() == ((0, 100, 0, 0) if moved is None else (100, 0, 0, 0))
 
 
 async def test_points_pending_until_the_delivery(shop: World) -> None:

@@ -111,7 +111,8 @@ class Settling:
         at = available_at(pending, lot.earned_at, delivered_at(task.view), task.program.zone)
         if at == lot.available_at:
             return
-        lot.available_at, lot.changed = at, True
+        lot.available_at = at
+        lot.changed = book.changed = True  # a later day moves nothing else of the member
         book.due_by(at)
         if at is not None and at <= self.ledger.now:
             lot_care.activate(self.ledger, self.notices, task.shop, book, lot)
