@@ -71,5 +71,6 @@ def slide(shop: Shop, book: Book, at: datetime) -> None:
             continue
         ends = expires_at(program.expiry, max(book.active_at or at, lot.earned_at), program.zone)
         if ends is not None and (lot.expires_at is None or ends > lot.expires_at):
-            lot.expires_at, lot.warned, lot.changed = ends, None, True
+            lot.expires_at, lot.warned = ends, None
+            lot.changed = book.changed = True
             watch(program, book, lot)
