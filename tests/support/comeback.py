@@ -4,17 +4,16 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from allinone.postgres import EmbeddedPostgres
+from tests.support.scratch import scratch
 
 SHOP_KEY = "cbk_system01_" + "s3cretOfTheSystemTests" * 2
 CUSTOMER_SECRET = "customer-secret-of-the-system-tests-32"
@@ -150,8 +149,8 @@ class ComebackProcess:
         self._process.send_signal(signal.SIGINT)
         return self._process.wait(within)
 
-    def remove(self) -> None:
-        """End everything, whatever state it is in, and remove the folder."""
+    def end(self) -> None:
+        """End everything, whatever state it is in."""
         if self.running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.terminate()
@@ -159,19 +158,17 @@ class ComebackProcess:
             self.kill()
         if self.data_dir.exists():
             self.postgres.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def new_comeback(environment: Mapping[str, str] | None = None) -> Iterator[ComebackProcess]:
     """A Comeback that is not started yet, on an empty data folder that goes away with the block."""
-    folder = Path(tempfile.mkdtemp(prefix="comeback-system-"))
-    folder.chmod(0o755)  # the server runs as another user when the tests run as root
-    process = ComebackProcess(folder, environment)
-    try:
-        yield process
-    finally:
-        process.remove()
+    with scratch("system") as folder:
+        process = ComebackProcess(folder, environment)
+        try:
+            yield process
+        finally:
+            process.end()
 
 
 def with_kafka(url: str) -> dict[str, str]:

@@ -10,7 +10,6 @@ import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scratch import scratch
 from tests.support.shared_files import REPO_ROOT
 
 CACHE = REPO_ROOT / ".cache" / "kafka"
@@ -200,25 +200,25 @@ def _free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _new_broker() -> KafkaBroker:
+def _needs_java() -> None:
     if shutil.which("java") is None or (shutil.which("mvn") is None and not (CACHE / "lib" / ".complete").exists()):
         message = "no Java or Maven here for a Kafka broker"
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
-    return KafkaBroker(Path(tempfile.mkdtemp(prefix="comeback-kafka-")))
 
 
 @contextlib.contextmanager
 def running_broker() -> Iterator[KafkaBroker]:
     """A broker of one's own (fault tests, benchmarks), removed at the end."""
-    broker = _new_broker()
-    try:
-        broker.start()
-        yield broker
-    finally:
-        broker.kill()
-        shutil.rmtree(broker.folder, ignore_errors=True)
+    _needs_java()
+    with scratch("kafka") as folder:
+        broker = KafkaBroker(folder)
+        try:
+            broker.start()
+            yield broker
+        finally:
+            broker.kill()
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 import itertools
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 from allinone.postgres import EmbeddedPostgres
 from comeback_kit import migrate
 from comeback_kit.db import with_database
+from tests.support.scratch import scratch
 
 _counter = itertools.count()
 # The tests that need durability (crashes, benchmarks) start a server of their own.
@@ -66,11 +65,9 @@ class TestServer:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[TestServer]:
     """The server of this test process."""
-    folder = Path(tempfile.mkdtemp(prefix="comeback-test-"))
-    folder.chmod(0o755)  # the server runs as another user when the tests run as root
-    server = TestServer(folder / "pg")
-    try:
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch("test") as folder:
+        server = TestServer(folder / "pg")
+        try:
+            yield server
+        finally:
+            server.stop()

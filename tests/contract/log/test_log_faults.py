@@ -1,15 +1,12 @@
 """What both adapters promise when their server stops, dies, or is not there at the start."""
 
 import asyncio
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Protocol
 
 import asyncpg
@@ -31,6 +28,7 @@ from comeback_kit.log import (
 from tests.contract.log.conftest import numbered
 from tests.contract.log.reading import by_key, numbers, positions, read
 from tests.support.kafka import KafkaBroker, running_broker
+from tests.support.scratch import scratch
 from tests.support.shared_files import REPO_ROOT
 from tests.support.waiting import eventually
 
@@ -54,13 +52,11 @@ class Server(Protocol):
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[tuple[EmbeddedPostgres, str]]:
     """A server with its usual durability."""
-    folder = Path(tempfile.mkdtemp(prefix="comeback-fault-"))
-    folder.chmod(0o755)
-    server = EmbeddedPostgres(folder / "pg")
-    url = server.start()
-    yield server, url
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with scratch("fault") as folder:
+        server = EmbeddedPostgres(folder / "pg")
+        url = server.start()
+        yield server, url
+        server.stop()
 
 
 @pytest.fixture(scope="module")

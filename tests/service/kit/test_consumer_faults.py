@@ -1,13 +1,10 @@
 """The consumer between crashes, rebalances and outages: every event has its effect exactly once."""
 
 import asyncio
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +20,7 @@ from comeback_kit.log.port import LogUnavailable
 from comeback_kit.runtime import Runtime
 from tests.service.kit.plumbing import DEAD, NOTES, SERVICE, TOPIC, behind, note, noted, running, thing, tiny_database
 from tests.support.postgres import TestServer
+from tests.support.scratch import scratch
 from tests.support.shared_files import REPO_ROOT
 from tests.support.waiting import eventually
 
@@ -201,12 +199,10 @@ async def test_a_turn_that_fails_in_no_foreseen_way_is_done_again(database_url: 
 
 @pytest.fixture
 def own_server() -> Iterator[EmbeddedPostgres]:
-    folder = Path(tempfile.mkdtemp(prefix="comeback-consumer-"))
-    folder.chmod(0o755)
-    server = EmbeddedPostgres(folder / "pg")
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with scratch("consumer") as folder:
+        server = EmbeddedPostgres(folder / "pg")
+        yield server
+        server.stop()
 
 
 async def test_a_database_that_goes_and_comes_back_costs_nothing_but_time(
