@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks import native, report
 from benchmarks.report import Result
+from tests.support import scratch
 
 Measure = Callable[[bool], Sequence[Result]]
 GROUPS = {
@@ -38,6 +39,7 @@ def main() -> int:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
     if not given.interpreted:
         native.use(["-m", "benchmarks", *sys.argv[1:]])
+    scratch.stay_on_disk()
     print(f"modules of the hot path: {'compiled' if native.in_use() else 'interpreted'}", file=sys.stderr)
     results: list[Result] = []
     failed = False
