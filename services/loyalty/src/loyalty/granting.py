@@ -1,17 +1,21 @@
 """Rewards that are given for reaching a tier: a redemption of no points, with its code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+from comeback_kit import timers
 from comeback_kit.db import Connection
+from comeback_kit.timers import Timer
 from loyalty.ids import RANDOM
 from loyalty.ledger import Ledger
 from loyalty.memo import Grant
+from loyalty.redemption_rows import HOLD_TIMER
+from loyalty.rewards import Reward
 
 _LIFE: Final = timedelta(days=365)
 _REWARDS: Final = """
-select r.shop_id, r.reward_id, r.document, r.stock_left
+select r.shop_id, r.reward_id, r.document::text, r.stock_left, r.created_at, r.updated_at
 from unnest($1::text[], $2::text[]) u(shop_id, reward_id) join rewards r using (shop_id, reward_id)
 where r.deleted_at is null order by r.shop_id, r.reward_id for update of r"""
 _STOCK: Final = """
@@ -42,33 +46,32 @@ async def give(tx: Connection, ledger: Ledger) -> None:
     rows = []
     for key, reward in found.items():
         mine = [one for one in grants if (one.book.shop_id, one.reward_id) == key]
-        if reward["stock_left"] is not None:
-            mine = mine[: reward["stock_left"]]
+        if reward.stock_left is not None:
+            mine = mine[: reward.stock_left]
         ids = [RANDOM.new_id("red") for _ in mine]
-        codes = await _codes(tx, key, reward["document"], ids)
+        codes = await _codes(tx, key, reward, ids)
         for one, redemption_id in zip(mine, ids, strict=True):
             if redemption_id in codes:
-                document = reward["document"]
-                value, currency = document["value"], document["currency"]
+                value, currency = reward.body.value, reward.body.currency
                 code = codes[redemption_id]
                 rows.append((key[0], redemption_id, one.book.customer_id, one.reward_id, value, currency, code))
     if not rows:
         return
-    await tx.execute(_INSERT, *[list(column) for column in zip(*rows, strict=True)], ledger.now, ledger.now + _LIFE)
+    ends = ledger.now + _LIFE
+    await tx.execute(_INSERT, *[list(column) for column in zip(*rows, strict=True)], ledger.now, ends)
+    await timers.schedule(tx, [Timer(row[0], HOLD_TIMER, row[1], ends) for row in rows])
     await _take_stock(tx, rows)
 
 
-async def _rewards(tx: Connection, grants: Sequence[Grant]) -> dict[tuple[str, str], Mapping[str, Any]]:
+async def _rewards(tx: Connection, grants: Sequence[Grant]) -> dict[tuple[str, str], Reward]:
     keys = sorted({(one.book.shop_id, one.reward_id) for one in grants})
     rows = await tx.fetch(_REWARDS, [key[0] for key in keys], [key[1] for key in keys])
-    return {(row["shop_id"], row["reward_id"]): dict(row) for row in rows}
+    return {(row[0], row[1]): Reward.kept(*row[1:]) for row in rows}
 
 
-async def _codes(
-    tx: Connection, key: tuple[str, str], document: Mapping[str, Any], ids: Sequence[str]
-) -> dict[str, str]:
-    if not document["code_pool"]:
-        return {redemption_id: RANDOM.new_code(document["code_prefix"]) for redemption_id in ids}
+async def _codes(tx: Connection, key: tuple[str, str], reward: Reward, ids: Sequence[str]) -> dict[str, str]:
+    if not reward.body.code_pool:
+        return {redemption_id: RANDOM.new_code(reward.body.code_prefix) for redemption_id in ids}
     rows = await tx.fetch(_POOL, *key, list(ids), len(ids))
     return {row["redemption_id"]: row["code"] for row in rows}
 

@@ -13,6 +13,7 @@ from loyalty.lots import give_back as split_back
 
 State = Literal["held", "spent", "cancelled", "expired", "returned"]
 Source = Literal["reward", "order", "tier"]
+HOLD_TIMER: Final = "redemption_expires"
 
 COLUMNS: Final = """r.shop_id, r.redemption_id, r.customer_id, r.reward_id, r.order_id, r.state, r.asked, r.points, \
 r.spent, r.returned, r.value, r.currency, r.code, r.takes, r.source, r.created_at, r.expires_at, r.resolved_at"""

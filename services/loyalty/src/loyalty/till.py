@@ -12,7 +12,7 @@ import msgspec
 
 from comeback_kit import outbox, timers
 from comeback_kit.db import Connection
-from loyalty import posting
+from loyalty import posting, redemption_rows
 from loyalty.books import Book, LotRow
 from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS
 from loyalty.ledger import Ledger
@@ -21,7 +21,7 @@ from loyalty.notices import Notices
 from loyalty.redemption_rows import COLUMNS, Redemption, from_values, values
 from loyalty.rewards import Reward
 
-HOLD_TIMER: Final = "redemption_expires"
+HOLD_TIMER: Final = redemption_rows.HOLD_TIMER
 
 _MEMBER: Final = ", ".join(f"m.{column}" for column in MEMBER_COLUMNS)
 _LOT: Final = ", ".join(f"l.{column}" for column in LOT_COLUMNS)
