@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from comeback_contracts.registry import event_type
-from loyalty import earning
+from loyalty import earning, posting
 from loyalty.app import create_app
+from loyalty.ledger import Ledger
 from loyalty.settings import Settings
 from tests.service.loyalty.world import START, World
 from tests.support.apps import Clock, ServiceUnderTest, service_app
@@ -30,6 +31,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of a few orders are settled in several steps, as those of hundreds are."""
     monkeypatch.setattr(earning, "STEP", 2)
+
+
+@pytest.fixture(autouse=True)
+def nothing_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only lots of changed members are written: no lot may change without its member."""
+    take = posting.take
+
+    def checked(ledger: Ledger, *, together: bool = False) -> posting.Rows:
+        kept = [
+            (book.key, lot.lot_id)
+            for book in ledger.books.values()
+            for lot in book.lots.values()
+            if lot.changed and not book.changed
+        ]
+        assert not kept, f"changed, and not written: {kept}"
+        return take(ledger, together=together)
+
+    monkeypatch.setattr(posting, "take", checked)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

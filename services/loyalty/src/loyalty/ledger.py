@@ -118,7 +118,7 @@ class Ledger:
     def activate(self, book: Book, lot: LotRow) -> int:
         """A pending lot can be spent from now on."""
         points = lot.remaining
-        lot.active = lot.changed = True
+        lot.active = lot.changed = book.changed = True
         if not points:
             return book.seq
         memo = Memo(order_id=lot.order_id, expires_at=lot.expires_at)
