@@ -45,3 +45,21 @@ async def test_the_erasure_of_an_id_that_joined_does_not_stand_for_that_of_the_a
     await shop.take(erased(shop, at=shop.now + timedelta(minutes=minutes)))
     await shop.get("members/c1", status=404)
     assert (await shop.snapshot(["profiles"]))["profiles"] == []
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one_batch", "one_by_one"])
+async def test_who_comes_back_after_an_erasure_is_known_also_where_both_are_of_one_batch(
+    shop: World, together: bool
+) -> None:
+    await shop.take(customer(shop, birthday="1990-05-05", tags=["old"], at=shop.now - timedelta(days=1)))
+    gone, late = erased(shop), customer(shop, tags=["late"], at=shop.now - timedelta(minutes=1))
+    shop.clock.now += timedelta(minutes=1)
+    back = customer(shop, kind="customer.registered", birthday="1991-06-06")
+    await shop.take(gone, late, back, together=together)
+    assert await shop.numbers() == (0, 0, 0, 0)
+    (profile,) = (await shop.snapshot(["profiles"]))["profiles"]
+    assert (profile["birthday"], profile["tags"]) == ("1991-06-06", [])
+    shop.clock.now += timedelta(minutes=1)
+    await shop.take(customer(shop, tags=["new"]), erased(shop), together=together)
+    await shop.get("members/c1", status=404)
+    assert (await shop.snapshot(["profiles"]))["profiles"] == []

@@ -1,6 +1,6 @@
 """What rules ask about people: tags, birthdays, when they joined. Merged field by field, gone when they are erased."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -53,15 +53,25 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
     forgetting = {one.shopid for one in events if one.type == "customer.erased"}
     known = await program_store.load(tx, cache, forgetting) if forgetting else {}
     uncounted = await customer_locks.lock(tx, events, context.now)
-    await _update(tx, updates, shops, context)
-    for one in events:
-        if one.type == "customer.merged":
-            view = one.view(CustomerMerged)
-            await merging.merge(tx, cache, one.shopid, view.from_, view.into, now=context.now)
-        elif one.type == "customer.erased":
-            erased = one.view(CustomerErased)
-            at, shop = erased.at or one.at, known.get(one.shopid)
-            await erasing.erase(tx, one.shopid, erased.customer_id, at=at, shop=shop, uncounted=uncounted)
+    for part in _up_to_erasures(events):
+        await _update(tx, [one for one in part if one.type in customer_locks.UPDATES], shops, context)
+        for one in part:
+            if one.type == "customer.merged":
+                view = one.view(CustomerMerged)
+                await merging.merge(tx, cache, one.shopid, view.from_, view.into, now=context.now)
+            elif one.type == "customer.erased":
+                erased = one.view(CustomerErased)
+                at, shop = erased.at or one.at, known.get(one.shopid)
+                await erasing.erase(tx, one.shopid, erased.customer_id, at=at, shop=shop, uncounted=uncounted)
+
+
+def _up_to_erasures(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    """The batch in parts that end with an erasure: what is said of somebody afterwards is of who has come back."""
+    first = 0
+    for place, one in enumerate(events, 1):
+        if one.type == "customer.erased" or place == len(events):
+            yield events[first:place]
+            first = place
 
 
 async def _shops(tx: Connection, updates: Sequence[Event], cache: ShopCache) -> dict[str, Shop]:
