@@ -1,8 +1,10 @@
 """Reading an import: JSON Lines or CSV, row by row; a bad row is told by its line and left out."""
 
 import csv
+import hashlib
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -13,7 +15,7 @@ from pydantic import ValidationError
 from comeback_contracts.instants import is_in_the_future
 from comeback_kit.bodies import MAX_SAFE_INTEGER
 from comeback_kit.problems import from_validation
-from loyalty.schemas.jobs import BadRow, ImportMember
+from loyalty.schemas.jobs import BadRow, ImportLot, ImportMember
 
 CSV_COLUMNS: Final = (
     "customer_id",
@@ -48,7 +50,9 @@ def parse(body: bytes, content_type: str, now: datetime) -> tuple[list[tuple[int
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unreadable(f"is not UTF-8: {error.reason} at byte {error.start}") from None
-    rows = _csv(text) if "csv" in content_type else _json_lines(text)
+    is_csv = "csv" in content_type
+    rows = _csv(text) if is_csv else _json_lines(text)
+    alike: Counter[str] = Counter()
     good: list[tuple[int, dict[str, Any]]] = []
     bad: list[BadRow] = []
     rejected = 0
@@ -58,6 +62,8 @@ def parse(body: bytes, content_type: str, now: datetime) -> tuple[list[tuple[int
                 raise ValueError(value.why)  # noqa: TRY004  # told like any other bad row
             member = ImportMember.model_validate(value)
             _check(member, now)
+            if is_csv:
+                member = _numbered(member, alike)
             good.append((line, member.model_dump(mode="json")))
         except ValueError as error:
             rejected += 1
@@ -72,21 +78,28 @@ def _json_lines(text: str) -> Iterator[tuple[int, Any]]:
         if line.strip():
             try:
                 yield number, msgspec.json.decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 yield number, Unread(f"is no JSON: {error}")
 
 
 def _csv(text: str) -> Iterator[tuple[int, Any]]:
     reader = csv.DictReader(io.StringIO(text), strict=True)
-    unknown = set(reader.fieldnames or ()) - set(CSV_COLUMNS)
-    if unknown or "customer_id" not in (reader.fieldnames or ()):
+    try:
+        found = reader.fieldnames or ()
+    except csv.Error as error:
+        raise Unreadable(f"the first line is no CSV: {error}") from None
+    if set(found) - set(CSV_COLUMNS) or "customer_id" not in found:
         names = ", ".join(CSV_COLUMNS)
         raise Unreadable(f"the first line must name columns of: {names}; customer_id must be among them")
-    try:
-        for row in reader:
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:  # the next line may be a good one
+            yield reader.reader.line_num, Unread(f"is no CSV: {error}")  # the outer one counts whole rows only
+        else:
             yield reader.line_num, _from_csv(row)
-    except csv.Error as error:
-        yield reader.line_num, Unread(f"is no CSV: {error}")
 
 
 def _from_csv(row: dict[str, str | None]) -> Any:
@@ -106,12 +119,28 @@ def _from_csv(row: dict[str, str | None]) -> Any:
         }
         for name in ("points", "earned"):
             if name in given:
-                text = given[name] or ""
-                if not _WHOLE.fullmatch(text):
+                if not _WHOLE.fullmatch(given[name] or ""):
                     return Unread(f"{name} must be a whole number")
-                lot[name] = int(text)
+                lot[name] = int(given[name] or "")
         member["lots"] = (lot,)
     return member
+
+
+def lot_id_of(customer_id: str, lot: ImportLot, number: int) -> str:
+    """The id of a lot that has none: the same when the same row comes again. ``number`` tells equal ones apart."""
+    text = msgspec.json.encode([customer_id, lot.model_dump(mode="json", exclude={"lot_id"})])
+    return f"import:{hashlib.blake2b(text, digest_size=12).hexdigest()}:{number}"
+
+
+def _numbered(member: ImportMember, alike: Counter[str]) -> ImportMember:
+    """The lot of one line with its id: equal lines are lots of their own, like equal lots of one member in JSON."""
+    if not member.lots or member.lots[0].lot_id is not None:
+        return member
+    (lot,) = member.lots
+    name = lot_id_of(member.customer_id, lot, 0)
+    lot_id = lot_id_of(member.customer_id, lot, alike[name])
+    alike[name] += 1
+    return member.model_copy(update={"lots": (lot.model_copy(update={"lot_id": lot_id}),)})
 
 
 def _check(member: ImportMember, now: datetime) -> None:

@@ -1,19 +1,17 @@
 """Members with their points from another system: booked in chunks, each row once, with its own dates."""
 
-import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
-
-import msgspec
 
 from comeback_kit.bodies import MAX_SAFE_INTEGER
 from comeback_kit.db import Connection
 from loyalty import due, lot_care, members, posting, tiers
 from loyalty.adjusting import room_of
 from loyalty.books import Book, Key, LotRow
-from loyalty.import_rows import MOST_BAD
+from loyalty.import_rows import MOST_BAD, lot_id_of
 from loyalty.job_rows import Job
 from loyalty.ledger import Ledger
 from loyalty.lots import Take
@@ -115,6 +113,7 @@ async def _book(tx: Connection, shop: Shop, rows: Sequence[_Row], now: datetime)
     for _, book in people:
         ledger.enroll(book)
     await due.catch_up(tx, ledger, shops, notices)
+    await notices.send(tx)  # what was due anyway; of what the import brings nobody hears
     await _read_lots(tx, people)
     await tiers.read_scores(tx, shops, ledger.books.values(), now)
     for row, book in people:
@@ -192,14 +191,14 @@ def _lot(shop: Shop, ledger: Ledger, book: Book, lot_id: str, given: ImportLot) 
 def _lot_ids(member: ImportMember) -> list[str]:
     """Ids that are the same when the same row comes again; equal lots of one member are told apart by their number."""
     ids: list[str] = []
+    alike: Counter[str] = Counter()
     for lot in member.lots:
         if lot.lot_id is not None:
             ids.append(lot.lot_id if lot.lot_id.startswith("import:") else f"import:{lot.lot_id}")
             continue
-        text = msgspec.json.encode([member.customer_id, lot.model_dump(mode="json", exclude={"lot_id"})])
-        digest = hashlib.blake2b(text, digest_size=12).hexdigest()
-        number = sum(one.startswith(f"import:{digest}") for one in ids)
-        ids.append(f"import:{digest}:{number}")
+        name = lot_id_of(member.customer_id, lot, 0)
+        ids.append(lot_id_of(member.customer_id, lot, alike[name]))
+        alike[name] += 1
     return ids
 
 
@@ -210,7 +209,7 @@ async def _profiles(tx: Connection, shop_id: str, people: Sequence[tuple[_Row, B
     rows = [
         (
             customer_id,
-            "\x1f".join(one.tags) if one.tags else None,
+            "\x1f".join(tag.replace("\x1f", " ") for tag in one.tags) if one.tags else None,
             one.birthday,
             one.joined,
             {

@@ -1,0 +1,65 @@
+"""What a file of an import may hold: equal lines, odd characters, and lines that cannot be read."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.service.loyalty.test_program_and_data import import_members
+from tests.service.loyalty.world import START, World
+
+HEAD = "customer_id,points,earned_at\n"
+GOOD = "good,5,2026-01-01T00:00:00Z\n"
+
+
+@pytest.mark.parametrize("text", ["--5", "²", "-", "9" * 5000, "1.5"])
+async def test_a_number_that_is_none_is_told_by_its_line(shop: World, text: str) -> None:
+    found = await import_members(shop, f"{HEAD}bad,{text},2026-01-01T00:00:00Z\n{GOOD}", "text/csv")
+    assert (found["accepted"], [one["line"] for one in found["bad_rows"]]) == (1, [2])
+    assert "points must be a whole number" in found["bad_rows"][0]["detail"]
+
+
+async def test_what_follows_a_broken_line_is_read(shop: World) -> None:
+    found = await import_members(shop, f'{HEAD}"a"b,5,2026-01-01T00:00:00Z\n{GOOD}', "text/csv")
+    assert (found["accepted"], [one["line"] for one in found["bad_rows"]]) == (1, [2])
+    found = await import_members(shop, "[" * 20_000 + '\n{"customer_id":"good"}\n')
+    assert (found["accepted"], [one["line"] for one in found["bad_rows"]]) == (1, [1])
+
+
+async def test_a_first_line_that_cannot_be_read_is_422(shop: World) -> None:
+    answer = await shop.client.post(
+        "/v1/loyalty/imports/members", content='"customer_id\n', headers={"Content-Type": "text/csv"}
+    )
+    assert answer.status_code == 422, answer.text
+
+
+async def test_equal_lines_add_up_and_the_same_file_again_books_nothing(shop: World) -> None:
+    body = HEAD + "c1,100,2026-01-01T00:00:00Z\n" * 2 + GOOD
+    for _ in range(2):
+        job = await import_members(shop, body, "text/csv")
+        await shop.work()
+        assert await shop.balance() == 200
+    assert (await shop.get(f"jobs/{job['job_id']}"))["result"] == {"members": 3, "lots": 0}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+async def test_a_tag_with_a_line_separator_comes_back_as_it_went(shop: World, kind: str) -> None:
+    await import_members(shop, '{"customer_id":"c1","tags":["a\u2028b","c\x85d","e f"]}\n')
+    await shop.work()
+    out = await shop.client.get(f"/v1/loyalty/exports/members?format={kind}")
+    again = await import_members(shop, out.text.replace("c1", "c2"), f"text/{kind}")
+    assert (again["accepted"], again["rejected"]) == (1, 0)
+    await shop.work()
+    one, other = (await shop.snapshot(["profiles"]))["profiles"]
+    assert one["tags"] == other["tags"] == ["a\u2028b", "c\x85d", "e f"]
+
+
+async def test_what_was_due_of_a_member_is_told_though_an_import_found_it(shop: World) -> None:
+    await shop.program(expiry={"kind": "rolling", "days": 10})
+    await shop.order("1")
+    shop.clock.now = START + timedelta(days=30)
+    job = await import_members(shop, f"{HEAD}c1,5,2026-04-01T00:00:00Z\n", "text/csv")
+    await shop.timers()
+    assert (await shop.get(f"jobs/{job['job_id']}"))["result"] == {"members": 1, "lots": 1}
+    assert [one["points"] for one in await shop.told("points.expired")] == [100]
+    assert [one["points"] for one in await shop.told("points.earned")] == [100]
+    assert await shop.balance() == 5
