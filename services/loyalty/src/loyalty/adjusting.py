@@ -1,5 +1,7 @@
 """Points given or taken by hand, and points passed on to another member."""
 
+from typing import NamedTuple
+
 from comeback_kit.bodies import MAX_SAFE_INTEGER
 from comeback_kit.db import Connection
 from comeback_kit.errors import FieldError, Unprocessable
@@ -14,7 +16,20 @@ from loyalty.notices import transaction_id
 from loyalty.schemas.members import AdjustmentBody
 
 
-async def adjust(tx: Connection, desk: Desk, customer_id: str, body: AdjustmentBody, *, actor: str) -> Book:
+class Posted(NamedTuple):
+    """A transaction that was posted by hand, and the member's balance after it."""
+
+    customer_id: str
+    seq: int
+    balance: int
+
+    @classmethod
+    def last_of(cls, book: Book) -> "Posted":
+        """The newest of a member."""
+        return cls(book.customer_id, book.seq, book.balance)
+
+
+async def adjust(tx: Connection, desk: Desk, customer_id: str, body: AdjustmentBody, *, actor: str) -> Posted:
     """Post an adjustment; the member is made where nobody knows them.
 
     A negative one beyond the balance raises ``NotEnoughPoints`` (409) unless the program lets balances go below 0.
@@ -26,8 +41,9 @@ async def adjust(tx: Connection, desk: Desk, customer_id: str, body: AdjustmentB
         await _take(tx, desk, book, -body.points, body.reason, actor)
     detail = {"points": body.points, "reason": body.reason}
     await audit.record(tx, desk.shop_id, actor, "points.adjusted", book.customer_id, detail, desk.now)
-    await desk.close(tx)
-    return book
+    posted = Posted.last_of(book)
+    await desk.close(tx)  # which may post what the balance reaches
+    return posted
 
 
 def _give(desk: Desk, book: Book, body: AdjustmentBody, actor: str) -> None:
@@ -75,7 +91,7 @@ def _check_room(book: Book, points: int) -> None:
 
 async def transfer(
     tx: Connection, desk: Desk, customer_id: str, to: str, points: int, *, keep_expiry: bool, actor: str
-) -> tuple[Book, Book]:
+) -> tuple[Posted, Posted]:
     """Pass points on; only what can be spent now. Raises ``TransferNotPossible`` or ``NotEnoughPoints`` (409).
 
     ``keep_expiry`` gives the receiver lots with the sender's dates, else they are newly earned there.
@@ -95,8 +111,9 @@ async def transfer(
     await audit.record(
         tx, desk.shop_id, actor, "points.transferred", sender.customer_id, {"to": to, "points": points}, desk.now
     )
+    posted = Posted.last_of(sender), Posted.last_of(receiver)
     await desk.close(tx)
-    return sender, receiver
+    return posted
 
 
 async def _both(tx: Connection, desk: Desk, customer_id: str, to: str) -> tuple[Book, Book]:

@@ -23,8 +23,7 @@ _GROUPED: Final = f"""customer_id, seq, kind, min(created_at) as created_at, min
   min(expires_at) as expires_at, coalesce({SIGNED}, 0)::bigint as points"""
 _OF_ONE: Final = f"""
 select {_GROUPED} from entries
-where shop_id = $1 and customer_id = $2 and ($3::int is null or seq < $3)
-group by shop_id, customer_id, seq, kind order by seq desc limit $4"""
+where shop_id = $1 and customer_id = $2 and seq = $3 group by customer_id, seq, kind"""
 _MERGED: Final = "select n.customer_id from members n where n.shop_id = $1 and n.merged_into = $2"
 _BALANCE: Final = "(select n.balance from members n where n.shop_id = $1 and n.customer_id = $2) as balance"
 _PAGE: Final = f"""
@@ -89,9 +88,9 @@ def answer(row: asyncpg.Record, balance_after: int) -> TransactionAnswer:
     )
 
 
-async def last_transaction(tx: Connection, shop_id: str, customer_id: str, balance: int) -> TransactionAnswer:
-    """The newest transaction of a member, which was posted in this very transaction."""
-    (row,) = await tx.fetch(_OF_ONE, shop_id, customer_id, None, 1)
+async def transaction(tx: Connection, shop_id: str, customer_id: str, seq: int, balance: int) -> TransactionAnswer:
+    """A member's transaction of that number, which was posted in this very transaction, and the balance after it."""
+    (row,) = await tx.fetch(_OF_ONE, shop_id, customer_id, seq)
     return answer(row, balance)
 
 

@@ -94,20 +94,20 @@ async def adjust(
 ) -> TransactionAnswer:
     """The transaction that was posted."""
     desk = await Desk.open(tx, cache, caller.shop_id, now)
-    book = await adjusting.adjust(tx, desk, customer_id, body, actor=caller.subject)
-    return await history.last_transaction(tx, caller.shop_id, book.customer_id, book.balance)
+    posted = await adjusting.adjust(tx, desk, customer_id, body, actor=caller.subject)
+    return await history.transaction(tx, caller.shop_id, *posted)
 
 
 @router.post("/{customer_id}/transfers", dependencies=[WRITE], status_code=201, summary="Pass points on")
 async def transfer(
     customer_id: Id, body: TransferBody, tx: Tx, caller: Caller, now: Now, cache: Cache
 ) -> TransferAnswer:
-    """Both sides' last transaction. The receiver is made where nobody knows them."""
+    """Both sides' transaction, the last of several. The receiver is made where nobody knows them."""
     desk = await Desk.open(tx, cache, caller.shop_id, now)
-    sender, receiver = await adjusting.transfer(
+    out, into = await adjusting.transfer(
         tx, desk, customer_id, body.to, body.points, keep_expiry=body.keep_expiry, actor=caller.subject
     )
     return TransferAnswer(
-        out=await history.last_transaction(tx, caller.shop_id, sender.customer_id, sender.balance),
-        into=await history.last_transaction(tx, caller.shop_id, receiver.customer_id, receiver.balance),
+        out=await history.transaction(tx, caller.shop_id, *out),
+        into=await history.transaction(tx, caller.shop_id, *into),
     )
