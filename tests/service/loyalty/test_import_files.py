@@ -63,3 +63,22 @@ async def test_what_was_due_of_a_member_is_told_though_an_import_found_it(shop: 
     assert [one["points"] for one in await shop.told("points.expired")] == [100]
     assert [one["points"] for one in await shop.told("points.earned")] == [100]
     assert await shop.balance() == 5
+
+
+@pytest.mark.parametrize("spent", [0, 100])
+async def test_what_a_refund_took_back_or_is_owed_is_not_earned_where_it_is_imported(shop: World, spent: int) -> None:
+    await shop.program(tiers={"window": "ever", "levels": [{"id": "silver", "threshold": 100}]})
+    await shop.order("1")
+    if spent:
+        held = await shop.pay(spent)
+        await shop.post(f"redemptions/{held['redemption_id']}/confirm")
+    await shop.refund("1", 6_000)
+    await shop.order("2", 500)
+    await shop.refund("2", 500)
+    out = await shop.client.get("/v1/loyalty/exports/members")
+    await import_members(shop, out.text.replace("c1", "c2"))
+    await shop.work()
+    for customer_id in ("c1", "c2"):
+        found = await shop.member(customer_id)
+        assert (found["balance"], found["lifetime_earned"] - found["shortfall"]) == (40 if not spent else 0, 40)
+    assert await shop.tier("c2") is None

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -64,3 +64,34 @@ async def test_the_rows_of_the_liability_as_a_file(shop: World) -> None:
     assert 'filename="liability.csv"' in answer.headers["content-disposition"]
     past = {"format": "csv", "at": at.isoformat()}
     assert (await shop.client.get("/v1/loyalty/reports/liability", params=past)).text.splitlines() == rows
+
+
+async def test_what_an_order_owes_no_longer_is_not_earned_again(shop: World) -> None:
+    """It was spent when the order was cancelled, so nothing was taken back, and nothing is given when it reopens."""
+    await shop.order("1", 10_000)
+    held = await shop.pay(100, "x")
+    await shop.post(f"redemptions/{held['redemption_id']}/confirm")
+    placed = shop.now
+    shop.clock.now += timedelta(minutes=1)
+    await shop.cancel_order("1", placed_at=placed)
+    assert await shop.numbers() == (0, 0, 0, 100)
+    shop.clock.now += timedelta(minutes=1)
+    await shop.order("1", 15_000, placed_at=placed, state="open")
+    assert await shop.numbers() == (50, 0, 0, 0)
+    found = (await shop.get("reports/months"))["items"]
+    assert found == [{"month": "2026-03", **NOTHING, "earned": 150, "spent": 100}]
+
+
+async def test_what_was_given_back_has_not_left(shop: World) -> None:
+    """The expected breakage is the share of expired points in those that have left."""
+    await shop.program(expiry={"kind": "rolling", "days": 10})
+    await shop.order("1", 10_000)
+    held = await shop.pay(50, "x")
+    await shop.post(f"redemptions/{held['redemption_id']}/confirm")
+    held = await shop.pay(25, "y")
+    await shop.post(f"redemptions/{held['redemption_id']}/confirm")
+    await shop.post(f"redemptions/{held['redemption_id']}/return")
+    await shop.days(11)
+    await shop.order("2", 10_000)
+    found = await shop.get("reports/liability")
+    assert (found["points"], found["expected_breakage"]) == (100, 50)

@@ -22,10 +22,13 @@ select m.customer_id, m.balance, m.pending, m.held, m.shortfall, m.lifetime_earn
 from members m left join profiles p using (shop_id, customer_id)
 where m.shop_id = $1 and m.customer_id > $2 and m.merged_into is null and m.erased_at is null
 order by m.customer_id limit $3"""
+# What was taken back or is owed was not earned after all: an import counts the rest of ``earned`` as used.
 _LOTS: Final = """
-select l.customer_id, l.lot_id, l.earned, l.remaining + l.held as points, l.earned_at, l.available_at, l.expires_at
+select l.customer_id, l.lot_id, greatest(l.earned - l.clawed - l.shortfall, l.remaining + l.held) as earned,
+  l.remaining + l.held as points, l.earned_at, l.available_at, l.expires_at
 from unnest($2::text[]) u(customer_id) join lots l on l.shop_id = $1 and l.customer_id = u.customer_id
-where l.earned > 0 order by l.customer_id, l.earned_at, l.lot_id"""
+where l.earned - l.clawed - l.shortfall > 0 or l.remaining > 0 or l.held > 0
+order by l.customer_id, l.earned_at, l.lot_id"""
 _PARTS: Final = {
     "profile": "select tags, birthday, joined, fields from profiles where shop_id = $1 and customer_id = $2",
     "lots": """select lot_id, order_id, earned, clawed, shortfall, remaining, held, expired, earned_at, available_at,

@@ -55,11 +55,13 @@ left join tiers_then t on t.customer_id = p.owner
 group by 1, 2 having sum(p.points) <> 0 order by month nulls last, tier nulls first"""
 _LEFT: Final = """
 select coalesce(sum(points) filter (where credit = 'expired'), 0)::bigint as expired,
-  coalesce(sum(points) filter (where credit = 'spent'), 0)::bigint as spent
+  coalesce(sum(points) filter (where credit = 'spent'), 0)::bigint
+    - coalesce(sum(points) filter (where debit = 'spent'), 0)::bigint as spent
 from entries where shop_id = $1 and created_at <= $2"""
 _MONTHS: Final = """
 select to_char(created_at at time zone $2, 'YYYY-MM') as month,
-  coalesce(sum(points) filter (where debit = 'issued' and kind in ('earned', 'pending_added')), 0)::bigint as earned,
+  coalesce(sum(points) filter (where debit = 'issued' and credit <> 'owed'
+    and kind in ('earned', 'pending_added')), 0)::bigint as earned,
   coalesce(sum(points) filter (where credit = 'issued' and debit <> 'owed'
     and kind in ('clawed_back', 'pending_cancelled')), 0)::bigint as clawed_back,
   coalesce(sum(points) filter (where kind = 'spent'), 0)::bigint as spent,
