@@ -1,5 +1,6 @@
 """A level that asks for nothing is everybody's from the start, as Smile's and Voucherify's lowest tiers are."""
 
+from datetime import timedelta
 from typing import Any
 
 from tests.service.loyalty.conftest import empty
@@ -42,6 +43,26 @@ async def test_whoever_registers_is_on_the_first_level_and_listed_there(shop: Wo
     await shop.work()
     listed = await shop.get("members", tier="bronze")
     assert {one["customer_id"] for one in listed["items"]} == {"c1", "c2"}
+
+
+async def test_whoever_registers_is_on_it_since_then_however_late_the_job_is(shop: World) -> None:
+    await programmed(shop, window="rolling_12m")
+    await shop.work()
+    data = {"customer_id": "c1", "updated_at": instant(shop.now)}
+    await shop.take(event("customer.registered", data, at=shop.now))
+    shop.clock.now += timedelta(days=3)
+    await shop.work()
+    tier = (await shop.member())["tier"]
+    assert (tier["since"], tier["until"]) == ("2026-03-10T12:00:00Z", "2027-03-10T12:00:00Z")
+
+
+async def test_whoever_was_there_before_the_level_is_on_it_since_the_program_has_it(shop: World) -> None:
+    await shop.order("1", 10_000)
+    shop.clock.now += timedelta(days=1)
+    await programmed(shop, levels=[LEVELS[0], {**LEVELS[1], "threshold": 500}])
+    shop.clock.now += timedelta(days=1)
+    await shop.order("2", 10_000)  # before the review of all members
+    assert (await shop.member())["tier"]["since"] == "2026-03-11T12:00:00Z"
 
 
 async def test_an_unpaid_order_lets_its_buyer_start_too(shop: World) -> None:

@@ -86,9 +86,7 @@ def is_due(shops: dict[str, Shop], book: Book, now: datetime) -> bool:
     """Whether there is something to catch up with."""
     if book.due_at is not None and book.due_at <= now:
         return True
-    if book.standing.level_id is not None or book.erased_at is not None or book.shop_id not in shops:
-        return False
-    return tiers.starts(shops[book.shop_id], book.balance)
+    return book.shop_id in shops and _is_to_start(shops[book.shop_id], book)
 
 
 async def _tiers_in_time(
@@ -100,7 +98,7 @@ async def _tiers_in_time(
     """
     looked: set[Key] = set()
     for _ in range(_ROUNDS):
-        moments = [(book, _tier_moment(shops[book.shop_id], book)) for book in books]
+        moments = [(book, _tier_moment(shops[book.shop_id], book, ledger.now, looked)) for book in books]
         steps = {book.key: (book, at) for book, at in moments if at is not None and at <= ledger.now}
         if not steps:
             return looked
@@ -117,10 +115,12 @@ async def _tiers_in_time(
     return set()
 
 
-def _tier_moment(shop: Shop, book: Book) -> datetime | None:
+def _tier_moment(shop: Shop, book: Book, now: datetime, looked: set[Key]) -> datetime | None:
     """When the tier of a member may move next: its time ends, or what it counts changes by itself."""
     found = shop.current.tiers
     instants = [book.standing.until]
+    if book.key not in looked:
+        instants.append(_start(shop, book, now))
     if found.levels and found.basis in ("points", "balance"):
         for lot in book.lots.values():
             if lot.remaining > 0 and not lot.active:
@@ -128,6 +128,22 @@ def _tier_moment(shop: Shop, book: Book) -> datetime | None:
             elif lot.remaining > 0 and (found.basis == "balance" or lot.shortfall):
                 instants.append(lot.expires_at)
     return min((at for at in instants if at is not None), default=None)
+
+
+def _start(shop: Shop, book: Book, now: datetime) -> datetime | None:
+    """When somebody without a level was to enter the first one: as soon as they were there, and the program was.
+
+    It follows from what is stored, so that they are on it since the same instant whenever one looks.
+    """
+    if not _is_to_start(shop, book):
+        return None
+    due_at = book.due_at if book.due_at is not None and book.due_at <= now else None
+    instants = (book.created_at, book.forgotten_at, due_at, shop.since)
+    return max(at for at in instants if at is not None)
+
+
+def _is_to_start(shop: Shop, book: Book) -> bool:
+    return book.standing.level_id is None and book.erased_at is None and tiers.starts(shop, book.balance)
 
 
 def _lots_until(ledger: Ledger, shop: Shop, book: Book, at: datetime, notices: Notices) -> None:

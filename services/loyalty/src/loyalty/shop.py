@@ -55,6 +55,11 @@ class Shop:
         return len(self._from) == 1
 
     @property
+    def since(self) -> datetime | None:
+        """From when on the program that is in force now is; None is from ever."""
+        return self._from[-1][0]
+
+    @property
     def current(self) -> CompiledProgram:
         """The program in force now."""
         if self._current is None:
