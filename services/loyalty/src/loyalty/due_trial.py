@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from loyalty import due, members, tiers
+from loyalty import due, members, tier_counts, tiers
 from loyalty.books import Book, Key
 from loyalty.columns import MEMBER_COLUMNS
 from loyalty.ledger import Ledger
@@ -45,5 +45,5 @@ async def _count(
         window = tiers.window_at(shop, instant)
         if window is not None:
             basis = shop.current.tiers.basis
-            lots = [lot for lot in book.lots.values() if window[0] <= tiers.moment_of(basis, lot) < window[1]]
-            book.score = sum(tiers.value_of_lot(basis, lot) for lot in lots)
+            lots = [lot for lot in book.lots.values() if window[0] <= tier_counts.moment_of(basis, lot) < window[1]]
+            book.score = sum(tier_counts.value_of(basis, lot) for lot in lots)

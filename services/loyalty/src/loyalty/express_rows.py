@@ -17,7 +17,7 @@ import asyncpg
 
 from comeback_kit import outbox, timers
 from comeback_kit.db import GATE, ShopDoor, scoped
-from loyalty import posting, tiers
+from loyalty import posting, tier_counts, tiers
 from loyalty.books import Book, LotRow
 from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS, WRITTEN_COLUMNS
 from loyalty.ledger import Ledger
@@ -33,9 +33,9 @@ select {", ".join(f"m.{column}" for column in MEMBER_COLUMNS)}, {", ".join(f"l.{
 from members m join shops s on s.shop_id = m.shop_id join %s
 left join lots l on l.shop_id = m.shop_id and l.customer_id = m.customer_id and %s
 where m.shop_id = scope.shop_id and m.merged_into is null and m.erased_at is null and %s"""
-_SCORE: Final = f"""(select {tiers.SCORE % "$6::text"} from lots l
+_SCORE: Final = f"""(select {tier_counts.SCORE % "$6::text"} from lots l
 where l.shop_id = m.shop_id and l.customer_id = m.customer_id
-  and {tiers.COUNTS_AT % "$6::text"} >= $4 and {tiers.COUNTS_AT % "$6::text"} < $5)"""
+  and {tier_counts.COUNTS_AT % "$6::text"} >= $4 and {tier_counts.COUNTS_AT % "$6::text"} < $5)"""
 
 
 def _both(select: str, join: str, lots: str, where: str) -> tuple[str, str]:

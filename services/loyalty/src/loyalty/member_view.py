@@ -13,7 +13,8 @@ from loyalty.program_store import ShopCache, load_one
 from loyalty.schemas.members import MemberAnswer, NextTier, PointsAt, TierAnswer
 from loyalty.shop import Shop
 from loyalty.standings import Standing
-from loyalty.tiers import COUNTS_AT, SCORE, starts
+from loyalty.tier_counts import COUNTS_AT, SCORE
+from loyalty.tiers import starts
 from loyalty.tiers_rules import first_level, points_to_keep, points_to_next, window_of
 
 _INSTANT: Final = timedelta(microseconds=1)

@@ -14,7 +14,8 @@ from loyalty.program.document import Program
 from loyalty.rules.compiled import CompiledProgram, compile_program
 from loyalty.schemas.jobs import OrderChange, OrdersPreview, ProgramPreviewAnswer, TierMove, TiersPreview
 from loyalty.shop import Shop
-from loyalty.tiers import COUNTS_AT, VALUE, starts
+from loyalty.tier_counts import COUNTS_AT, VALUE
+from loyalty.tiers import starts
 from loyalty.tiers_history import replay
 from loyalty.tiers_rules import first_level
 

@@ -15,15 +15,10 @@ from loyalty.program.tiers import Level
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.shop import Shop
 from loyalty.standings import Review
+from loyalty.tier_counts import COUNTS_AT, SCORE, moment_of
 from loyalty.tiers_rules import counts_in, first_level, review, window_of
 
 _INSTANT: Final = timedelta(microseconds=1)
-VALUE: Final = """case %s when 'spend' then l.spend when 'orders' then l.orders
-  else case when l.active and l.scored then l.earned - l.clawed - l.shortfall else 0 end end"""
-"""What a lot ``l`` counts for a basis, as ``value_of_lot``."""
-SCORE: Final = f"sum({VALUE})::bigint"
-COUNTS_AT: Final = "case when %s = 'points' then greatest(l.earned_at, l.available_at) else l.earned_at end"
-"""The instant by which a lot ``l`` falls into a window or not, as ``moment_of``."""
 _SCORES: Final = f"""
 select l.shop_id, l.customer_id, {SCORE % "u.basis"} as score
 from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[])
@@ -65,25 +60,6 @@ def window_at(shop: Shop, at: datetime) -> tuple[datetime, datetime] | None:
         return None
     shift = timedelta(0) if program.tiers.window in ("calendar_year", "month") else _INSTANT
     return start + shift, end + shift
-
-
-def value_of_lot(basis: str, lot: LotRow) -> int:
-    """What a lot counts."""
-    if basis == "spend":
-        return lot.spend
-    if basis == "orders":
-        return lot.orders
-    return lot.settled if lot.active and lot.scored else 0
-
-
-def moment_of(basis: str, lot: LotRow) -> datetime:
-    """The instant by which a lot falls into a window or not.
-
-    Points count when they become spendable: counted by the day they were earned, those that are pending at the end of
-    a year would never count, in the old year not yet and in the new one no more.
-    """
-    begins = lot.available_at
-    return begins if basis == "points" and begins is not None and begins > lot.earned_at else lot.earned_at
 
 
 def _is_windowed(shop: Shop) -> bool:
