@@ -1,7 +1,9 @@
 """One service for all tests of this folder; every test starts with empty tables and one shop."""
 
+import functools
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -72,6 +74,25 @@ async def shop(running: tuple[ServiceUnderTest, Clock]) -> AsyncIterator[World]:
     await made.check()
     for one in await made.published():
         event_type(one.type).model.model_validate(msgspec.json.decode(one.data))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that is sent from now on, beside BEGIN and COMMIT."""
+    found: list[str] = []
+
+    def noted(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        @functools.wraps(call)
+        async def note(connection: Any, statement: str, *arguments: Any, **named: Any) -> Any:
+            if not statement.startswith(("BEGIN", "COMMIT")):
+                found.append(statement)
+            return await call(connection, statement, *arguments, **named)
+
+        return note
+
+    for name in ("fetch", "fetchrow", "fetchval", "execute"):
+        monkeypatch.setattr(asyncpg.Connection, name, noted(getattr(asyncpg.Connection, name)))
+    return found
 
 
 async def empty(service: ServiceUnderTest) -> None:

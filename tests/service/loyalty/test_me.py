@@ -1,10 +1,7 @@
 """The calls of a customer's own token: each has an ETag, and asks the database little."""
 
-import functools
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import asyncpg
 import pytest
 
 from loyalty import history
@@ -19,25 +16,6 @@ RULES: list[Json] = [
     {"id": "tagged", "kind": "fixed", "points": 5, "when": {"customer_tags": ["vip"]}},
 ]
 MOST = 2  # statements a call, without BEGIN and COMMIT
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that is sent from now on, beside BEGIN and COMMIT."""
-    found: list[str] = []
-
-    def noted(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        @functools.wraps(call)
-        async def note(connection: Any, statement: str, *arguments: Any, **named: Any) -> Any:
-            if not statement.startswith(("BEGIN", "COMMIT")):
-                found.append(statement)
-            return await call(connection, statement, *arguments, **named)
-
-        return note
-
-    for name in ("fetch", "fetchrow", "fetchval", "execute"):
-        monkeypatch.setattr(asyncpg.Connection, name, noted(getattr(asyncpg.Connection, name)))
-    return found
 
 
 @EVERY

@@ -158,7 +158,7 @@ class Database:
 
 
 class ShopReader:
-    """Reads one shop: a row in one round trip, or a transaction where that is not enough."""
+    """Reads one shop: rows in one round trip, or a transaction where that is not enough."""
 
     __slots__ = ("_db", "shop_id")
 
@@ -169,6 +169,10 @@ class ShopReader:
     async def row(self, statement: str, *arguments: Any) -> "asyncpg.Record | None":
         """The first row of a statement made by ``scoped``; the arguments are ``$2`` and up."""
         return await self._db.row(statement, self.shop_id, *arguments)
+
+    async def rows(self, statement: str, *arguments: Any) -> "Sequence[asyncpg.Record]":
+        """The rows of a statement that is a transaction of its own; ``$1`` is the shop."""
+        return await self._db.rows(statement, self.shop_id, *arguments)
 
     def transaction(self) -> contextlib.AbstractAsyncContextManager[Connection]:
         """A transaction of the shop, committed when the block ends without an exception."""
@@ -188,10 +192,6 @@ class ShopDoor(ShopReader):
     def is_alone(self) -> bool:
         """Whether a statement may commit by itself; not where the caller keeps more in the same transaction."""
         return self._tx is None
-
-    async def rows(self, statement: str, *arguments: Any) -> "Sequence[asyncpg.Record]":
-        """The rows of a statement that is a transaction of its own; ``$1`` is the shop."""
-        return await self._db.rows(statement, self.shop_id, *arguments)
 
     def transaction(self) -> contextlib.AbstractAsyncContextManager[Connection]:
         """The caller's transaction, which the caller ends; else a new one, committed when the block ends well."""

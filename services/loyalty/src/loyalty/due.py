@@ -5,7 +5,7 @@ the job was late. The job (``DueWork``) does the same for members whom nobody to
 such instant, or an earlier one; only due members are read.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -40,44 +40,61 @@ async def run(tx: Connection, cache: ShopCache, now: datetime, *, limit: int) ->
     return len(keys)
 
 
-Keep = Callable[[Connection, Ledger, dict[str, Shop], Mapping[Key, tuple[Book, datetime]]], Awaitable[None]]
-"""Keeps what was posted so far, and then sets what the tiers of these members count at an instant each."""
+Looks = Mapping[Key, tuple[Book, datetime]]
+"""Members whose tiers are looked at next, each with the instant of the look."""
 
 
-async def write(
-    tx: Connection, ledger: Ledger, shops: dict[str, Shop], at: Mapping[Key, tuple[Book, datetime]]
-) -> None:
-    """Write it, and let PostgreSQL count."""
-    await posting.flush(tx, ledger)
-    await tiers.read_scores_at(tx, shops, at)
-
-
-async def catch_up(
-    tx: Connection, ledger: Ledger, shops: dict[str, Shop], notices: Notices, keep: Keep = write
-) -> None:
+async def catch_up(tx: Connection, ledger: Ledger, shops: dict[str, Shop], notices: Notices) -> None:
     """Do what is due of the ledger's members, in the order in which it became due."""
-    now = ledger.now
+    books = _waiting(ledger, shops, notices)
+    if books:
+        await members.read_lots(tx, books)
+        for looks in _steps(ledger, shops, books, notices):
+            await posting.flush(tx, ledger)
+            await tiers.read_scores_at(tx, shops, looks)
+
+
+def foresee(ledger: Ledger, shops: dict[str, Shop], notices: Notices) -> None:
+    """The same in memory: what would be written stays in the ledger.
+
+    Of the members all open lots must have been read, and where tiers count in a window all that count in one.
+    """
+    for looks in _steps(ledger, shops, _waiting(ledger, shops, notices), notices):
+        tiers.count_scores(shops, looks)
+
+
+def _waiting(ledger: Ledger, shops: dict[str, Shop], notices: Notices) -> list[Book]:
+    """Those of whom something is due. Of somebody new only the first tier is, which they enter here."""
     books = []
     for book in ledger.books.values():
-        if is_due(shops, book, now):
-            if book.is_new:  # nothing is due of somebody who has nothing: they only enter the first tier
-                tiers.look(ledger, shops[book.shop_id], book, now, notices)
+        if is_due(shops, book, ledger.now):
+            if book.is_new:
+                tiers.look(ledger, shops[book.shop_id], book, ledger.now, notices)
             else:
                 books.append(book)
-    if not books:
-        return
-    await members.read_lots(tx, books)
-    looked = await _tiers_in_time(tx, ledger, shops, books, notices, keep)
+    return books
+
+
+def _steps(
+    ledger: Ledger, shops: dict[str, Shop], books: Sequence[Book], notices: Notices
+) -> Generator[Looks, None, None]:
+    """Do what is due of these members; whoever takes the steps sets what the tiers count of those that it yields.
+
+    The first of the two ways to count is to write what was posted so far and to ask PostgreSQL, the second is to look
+    at the lots in memory.
+    """
+    now = ledger.now
+    looked = yield from _tiers_in_time(ledger, shops, books, notices)
     for book in books:
         _lots_until(ledger, shops[book.shop_id], book, now, notices)
         _warn(shops[book.shop_id], book, now, notices)
     if any(shops[book.shop_id].current.tiers.levels for book in books):
         others = {book.key: (book, now) for book in books if book.key not in looked}
         if others:
-            await keep(tx, ledger, shops, others)
+            yield others
         for book, _ in others.values():
             tiers.look(ledger, shops[book.shop_id], book, now, notices)
-        await keep(tx, ledger, shops, {})  # whoever reads scores next counts entry points too
+        yield {}  # whoever counts next counts entry points too
     for book in books:
         book.due_at, book.changed = next_due(shops[book.shop_id], book, now), True
 
@@ -89,9 +106,9 @@ def is_due(shops: dict[str, Shop], book: Book, now: datetime) -> bool:
     return book.shop_id in shops and _is_to_start(shops[book.shop_id], book)
 
 
-async def _tiers_in_time(
-    tx: Connection, ledger: Ledger, shops: dict[str, Shop], books: Sequence[Book], notices: Notices, keep: Keep
-) -> set[Key]:
+def _tiers_in_time(
+    ledger: Ledger, shops: dict[str, Shop], books: Sequence[Book], notices: Notices
+) -> Generator[Looks, None, set[Key]]:
     """Look at every member's tier whenever it could have moved, with what counted then; answers who is up to date.
 
     So a level is reached, kept and lost at the same instants whether the job is in time, late, or an order is first.
@@ -104,7 +121,7 @@ async def _tiers_in_time(
             return looked
         for book, at in steps.values():
             _lots_until(ledger, shops[book.shop_id], book, at, notices)
-        await keep(tx, ledger, shops, steps)
+        yield steps
         for book, at in steps.values():
             tiers.look(ledger, shops[book.shop_id], book, at, notices)
             standing = book.standing

@@ -8,9 +8,9 @@ from comeback_contracts.order_merge import from_event
 from comeback_contracts.order_view import OrderView
 from comeback_contracts.orders import Order
 from comeback_kit.db import Connection
-from loyalty import tiers
+from loyalty import due_trial, member_read, tiers
+from loyalty.books import Book
 from loyalty.columns import CURRENT
-from loyalty.due_trial import foresee
 from loyalty.errors import OrderUnknown
 from loyalty.expiry import expires_at
 from loyalty.history import SIGNED
@@ -167,11 +167,17 @@ async def _facts(tx: Connection, shop: Shop, version: int, buyer: str | None, st
         return Facts()
     if buyer is None:
         return Facts(first_purchase=True, tier=tiers.level_id_of(shop.current, None))
-    book = await foresee(tx, shop, buyer, now)
+    book = await _member(tx, shop, buyer, now)
     await read_tags(tx, [book])
     day = local_date(earned_at(program, state), program.zone)
     await read_usage(tx, {book.key: book}, [(*book.key, key) for key in usage_keys(program, day)])
     return facts_of(program, book)
+
+
+async def _member(tx: Connection, shop: Shop, customer_id: str, now: datetime) -> Book:
+    """The member with what is due done, or who the customer would be as a member; nothing is written."""
+    seen = await member_read.see_in(tx, shop, customer_id, now)
+    return seen.book or due_trial.newcomer(shop, customer_id, now)
 
 
 def _parts(found: Explanation) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A member's transactions and lots, read page by page; the history of merged ids included."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
@@ -18,25 +19,27 @@ SIGNED: Final = """case kind
     when 'spent' then -sum(points) filter (where debit = 'held')
     else coalesce(sum(points) filter (where credit in ('available', 'overdrawn')), 0)
       - coalesce(sum(points) filter (where debit in ('available', 'overdrawn')), 0) end"""
-_GROUPED: Final = f"""customer_id, seq, kind, min(created_at) as created_at, min(order_id) as order_id,
+GROUPED: Final = f"""customer_id, seq, kind, min(created_at) as created_at, min(order_id) as order_id,
   min(redemption_id) as redemption_id, min(reason) as reason, min(actor) as actor, min(rule_ids) as rule_ids,
   min(expires_at) as expires_at, coalesce({SIGNED}, 0)::bigint as points"""
 _OF_ONE: Final = f"""
-select {_GROUPED} from entries
+select {GROUPED} from entries
 where shop_id = $1 and customer_id = $2 and seq = $3 group by customer_id, seq, kind"""
 _MERGED: Final = "select n.customer_id from members n where n.shop_id = $1 and n.merged_into = $2"
 _BALANCE: Final = "(select n.balance from members n where n.shop_id = $1 and n.customer_id = $2) as balance"
-_PAGE: Final = f"""
-(select {_GROUPED}, {_BALANCE} from entries
+PAGE: Final = f"""
+(select {GROUPED}, {_BALANCE} from entries
   where not exists ({_MERGED}) and shop_id = $1 and customer_id = $2 and ($5::int is null or seq < $5)
   group by shop_id, customer_id, seq, kind order by seq desc limit $6)
 union all
-(select {_GROUPED}, {_BALANCE}
+(select {GROUPED}, {_BALANCE}
   from entries join unnest(array(select $2 union all {_MERGED})) u(customer_id) using (customer_id)
   where exists ({_MERGED}) and shop_id = $1 group by customer_id, seq, kind
   having $3::timestamptz is null or (min(created_at), customer_id, seq) < ($3, $4, $5)
   order by min(created_at) desc, customer_id desc, seq desc limit $6)"""
-"""PostgreSQL asks once whether anybody was merged into the member, and then runs one of the two alone: the history of
+"""A page of so many ($6) transactions, behind a cursor ($3 to $5).
+
+PostgreSQL asks once whether anybody was merged into the member, and then runs one of the two alone: the history of
 one member is read along its index, that of several is put together. The balance is that of the very moment at which
 the page was read, so that ``balance_after`` chains whatever is posted meanwhile."""
 _NAMES: Final = """
@@ -58,7 +61,16 @@ async def transactions(
 ) -> tuple[list[TransactionAnswer], str | None]:
     """One page, newest first. The member's balance and the cursor carry ``balance_after`` along."""
     at, name, seq, after = cursors.transaction(cursor)
-    rows = await tx.fetch(_PAGE, shop_id, customer_id, at, name, seq, limit + 1)
+    return paged(await tx.fetch(PAGE, shop_id, customer_id, at, name, seq, limit + 1), limit, after)
+
+
+def paged(
+    rows: Sequence[asyncpg.Record], limit: int, after: int | None = None
+) -> tuple[list[TransactionAnswer], str | None]:
+    """The page of rows as ``PAGE`` has them, one more than the page is long where there are more.
+
+    ``after`` is the balance after the first of them; None for the newest page.
+    """
     if not rows:
         return [], None
     items, running = [], rows[0]["balance"] if after is None else after

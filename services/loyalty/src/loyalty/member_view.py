@@ -1,101 +1,68 @@
-"""A member as one answer: one statement, or one for the numbers after one for the shop."""
+"""A member as one answer, with what is due done."""
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
+from typing import NamedTuple
 
-import asyncpg
-
-from comeback_kit.db import Connection, ShopReader, scoped
-from loyalty.columns import CURRENT
+from comeback_kit.db import Connection, ShopReader
+from loyalty import member_read, tiers
 from loyalty.desk import Desk
-from loyalty.program.tiers import Tiers
+from loyalty.member_read import Seen
 from loyalty.program_store import ShopCache, load_one
-from loyalty.schemas.members import MemberAnswer, NextTier, PointsAt, TierAnswer
+from loyalty.schemas.members import MemberAnswer, NextTier, TierAnswer
 from loyalty.shop import Shop
 from loyalty.standings import Standing
-from loyalty.tier_counts import COUNTS_AT, SCORE
-from loyalty.tiers import starts
-from loyalty.tiers_rules import first_level, points_to_keep, points_to_next, window_of
-
-_INSTANT: Final = timedelta(microseconds=1)
-_COLUMNS: Final = """
-  m.customer_id, m.balance, m.pending, m.held, m.shortfall, m.lifetime_earned, m.lifetime_spend, m.lifetime_orders,
-  m.tier_id, m.tier_since, m.tier_until, m.due_at, m.erased_at, e.expires_at, e.expiring, a.available_at, a.activating,
-  s.score"""
-_SIDES: Final = f"""
-left join lateral (
-  select l.expires_at, sum(l.remaining)::bigint as expiring from lots l
-  where m.due_at is not null and l.shop_id = m.shop_id and l.customer_id = m.customer_id
-    and l.active and l.remaining > 0 and l.expires_at > $3
-  group by l.expires_at order by l.expires_at limit 1) e on true
-left join lateral (
-  select l.available_at, sum(l.remaining)::bigint as activating from lots l
-  where m.pending > 0 and l.shop_id = m.shop_id and l.customer_id = m.customer_id
-    and not l.active and l.remaining > 0 and l.available_at is not null
-  group by l.available_at order by l.available_at limit 1) a on true
-left join lateral (
-  select {SCORE % "$6::text"} as score
-  from lots l
-  where $6::text is not null and l.shop_id = m.shop_id and l.customer_id = m.customer_id
-    and {COUNTS_AT % "$6::text"} >= $4 and {COUNTS_AT % "$6::text"} < $5) s on true"""
-_MEMBER: Final = f"""
-select {_COLUMNS}
-from members asked
-join members m on m.shop_id = asked.shop_id and m.customer_id = {CURRENT}
-{_SIDES}
-where asked.shop_id = $1 and asked.customer_id = $2"""
-_GLANCE: Final = scoped(f"""
-select shop.revision, {_COLUMNS}
-from shops shop
-left join members asked on asked.shop_id = shop.shop_id and asked.customer_id = $2
-left join members m on m.shop_id = asked.shop_id and m.customer_id = {CURRENT}
-{_SIDES}
-where shop.shop_id = scope.shop_id""")
+from loyalty.tiers_rules import first_level, points_to_keep, points_to_next
 
 
-async def glance(reader: ShopReader, cache: ShopCache, customer_id: str, now: datetime) -> MemberAnswer | None:
-    """The same as ``read``, in one round trip where the shop is known here and nothing of the member is due."""
-    shop = cache.get(reader.shop_id)
-    if shop is not None:
-        row = await reader.row(_GLANCE, customer_id, now, *_window(shop, now))
-        if row is not None and row["revision"] == shop.revision:
-            if row["customer_id"] is None:
-                return None
-            if not _is_due(shop, row, now):
-                return _answer(shop, row)
-    async with reader.transaction() as tx:
-        return await read(tx, cache, reader.shop_id, customer_id, now)
+class Glance(NamedTuple):
+    """A shop, and the customer as a member of it; None where nothing of them is known."""
+
+    shop: Shop
+    member: MemberAnswer | None
+
+
+async def glance(reader: ShopReader, cache: ShopCache, customer_id: str, now: datetime) -> Glance:
+    """The customer as of now, without a lock: what is due is done in memory, and its time to be written comes.
+
+    Only where it gives rewards is it done at once, because their codes are drawn. Raises ``ProgramUnknown`` (404).
+    """
+    seen = await member_read.see(reader, cache, customer_id, now)
+    if gives_rewards(seen):
+        async with reader.transaction() as tx:
+            return Glance(seen.shop, await read(tx, cache, reader.shop_id, customer_id, now))
+    return Glance(seen.shop, answer(seen))
+
+
+def gives_rewards(seen: Seen) -> bool:
+    """Whether what is due gives rewards: then it has to be written before anybody can see them."""
+    return seen.foreseen is not None and bool(seen.foreseen.ledger.grants)
 
 
 async def read(tx: Connection, cache: ShopCache, shop_id: str, customer_id: str, now: datetime) -> MemberAnswer | None:
-    """The member as of now, None where nothing of them is known. What is due is done first."""
+    """The member as of now, None where nothing of them is known. What is due is done, and written, first."""
     shop = await load_one(tx, cache, shop_id)
-    row = await _fetch(tx, shop, customer_id, now)
-    if row is not None and _is_due(shop, row, now):
+    seen = await member_read.see_in(tx, shop, customer_id, now)
+    if seen.foreseen is not None:
         await catch_up(tx, shop, customer_id, now)
-        row = await _fetch(tx, shop, customer_id, now)
-    return None if row is None else _answer(shop, row)
+        seen = await member_read.see_in(tx, shop, customer_id, now)
+    return answer(seen)
 
 
-def _is_due(shop: Shop, row: asyncpg.Record, now: datetime) -> bool:
-    if row["due_at"] is not None and row["due_at"] <= now:
-        return True
-    return row["tier_id"] is None and row["erased_at"] is None and starts(shop, row["balance"])
-
-
-def _answer(shop: Shop, row: asyncpg.Record) -> MemberAnswer | None:
-    if row["erased_at"] is not None:
+def answer(seen: Seen) -> MemberAnswer | None:
+    """The answer for a member who was read; None where nothing of them is known, or any longer."""
+    book = seen.book
+    if book is None or book.erased_at is not None:
         return None
     return MemberAnswer(
-        customer_id=row["customer_id"],
-        balance=row["balance"],
-        pending=row["pending"],
-        held=row["held"],
-        shortfall=row["shortfall"],
-        lifetime_earned=row["lifetime_earned"],
-        tier=tier_answer(shop, Standing(row["tier_id"], row["tier_since"], row["tier_until"]), _value(shop, row)),
-        next_expiration=_points_at(row["expiring"], row["expires_at"]),
-        next_activation=_points_at(row["activating"], row["available_at"]),
+        customer_id=book.customer_id,
+        balance=book.balance,
+        pending=book.pending,
+        held=book.held,
+        shortfall=book.shortfall,
+        lifetime_earned=book.lifetime_earned,
+        tier=tier_answer(seen.shop, book.standing, tiers.value_of(seen.shop, book)),
+        next_expiration=seen.next_expiration,
+        next_activation=seen.next_activation,
     )
 
 
@@ -124,50 +91,19 @@ def zeros(shop: Shop, customer_id: str) -> MemberAnswer:
 
 def tier_answer(shop: Shop, standing: Standing, value: int) -> TierAnswer | None:
     """What a member sees of their tier; None where the program has no tiers."""
-    tiers = shop.current.tiers
-    level = next((one for one in tiers.levels if one.id == standing.level_id), None)
-    if not tiers.levels:
+    program = shop.current.tiers
+    level = next((one for one in program.levels if one.id == standing.level_id), None)
+    if not program.levels:
         return None
-    above = points_to_next(tiers, standing, value)
+    above = points_to_next(program, standing, value)
     return TierAnswer(
         id=None if level is None else level.id,
         name=None if level is None else level.name,
         since=standing.since,
         until=standing.until,
         next=None if above is None else NextTier(id=above[0].id, name=above[0].name, points_needed=above[1]),
-        points_to_keep=points_to_keep(tiers, standing, value),
+        points_to_keep=points_to_keep(program, standing, value),
         free_shipping=level is not None and level.benefits.free_shipping,
         multiplier="1" if level is None else level.benefits.multiplier,
         reward_ids=() if level is None else level.benefits.reward_ids,
     )
-
-
-async def _fetch(tx: Connection, shop: Shop, customer_id: str, now: datetime) -> asyncpg.Record | None:
-    return await tx.fetchrow(_MEMBER, shop.shop_id, customer_id, now, *_window(shop, now))
-
-
-def _window(shop: Shop, now: datetime) -> tuple[datetime | None, datetime | None, str | None]:
-    program = shop.current
-    tiers: Tiers = program.tiers
-    if not tiers.levels or tiers.basis == "balance" or tiers.window == "ever":
-        return None, None, None
-    start, end = window_of(tiers, now, program.zone)
-    if start is None or end is None:
-        return None, None, None
-    shift = timedelta(0) if tiers.window in ("calendar_year", "month") else _INSTANT
-    return start + shift, end + shift, tiers.basis
-
-
-def _value(shop: Shop, row: asyncpg.Record) -> int:
-    tiers = shop.current.tiers
-    if tiers.basis == "balance":
-        return int(row["balance"])
-    if tiers.window != "ever":
-        return int(row["score"] or 0)
-    if tiers.basis == "points":
-        return int(row["lifetime_earned"] - row["shortfall"])
-    return int(row["lifetime_spend"] if tiers.basis == "spend" else row["lifetime_orders"])
-
-
-def _points_at(points: int | None, at: datetime | None) -> PointsAt | None:
-    return None if points is None or at is None else PointsAt(points=points, at=at)

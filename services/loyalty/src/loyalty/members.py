@@ -59,8 +59,6 @@ select l.shop_id, l.customer_id, {", ".join(f"l.{column}" for column in LOT_COLU
 from unnest($3::text[], $4::text[], $5::text[]) n(shop_id, customer_id, lot_id)
 join lots l using (shop_id, customer_id, lot_id)"""
 
-_ALL_LOTS: Final = f"select {', '.join(LOT_COLUMNS)} from lots where shop_id = $1 and customer_id = $2"
-
 
 async def lock(tx: Connection, keys: Iterable[Key], now: datetime, *, create: bool) -> dict[Key, Book]:
     """Lock members in (shop, id) order and answer them by the id that was asked for, and by their own.
@@ -160,10 +158,3 @@ async def read_lots(tx: Connection, books: Iterable[Book], named: Mapping[Key, S
             book.lots[row["lot_id"]] = LotRow.read(row)
     for book in by_key.values():
         book.all_open = True
-
-
-async def read_all_lots(tx: Connection, book: Book) -> None:
-    """Read every lot of a member of whom none was read, also those in which nothing is left."""
-    for row in await tx.fetch(_ALL_LOTS, book.shop_id, book.customer_id):
-        book.lots[row["lot_id"]] = LotRow.read(row)
-    book.all_open = True

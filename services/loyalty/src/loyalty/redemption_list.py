@@ -26,6 +26,13 @@ async def page(
     member = await tx.fetchval(_MEMBER, shop_id, customer_id)
     if member is None:
         raise MemberUnknown
+    return await page_of(tx, shop_id, member, limit=limit, cursor=cursor)
+
+
+async def page_of(
+    tx: Connection, shop_id: str, member: str, *, limit: int, cursor: str | None
+) -> tuple[list[RedemptionAnswer], str | None]:
+    """The same for the id of a member who is known."""
     before, after = cursors.instant_and_id(cursor)
     rows = await tx.fetch(_PAGE, shop_id, member, before, after, limit + 1)
     items = [answer(read_row(row)) for row in rows[:limit]]

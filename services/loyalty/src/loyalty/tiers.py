@@ -6,6 +6,7 @@ from typing import Final
 
 from comeback_contracts.instants import format_instant
 from comeback_kit.db import Connection
+from loyalty import tier_counts
 from loyalty.books import Book, Key, LotRow
 from loyalty.expiry import expires_at, first_look
 from loyalty.ledger import Ledger
@@ -19,6 +20,7 @@ from loyalty.tier_counts import COUNTS_AT, SCORE, moment_of
 from loyalty.tiers_rules import counts_in, first_level, review, window_of
 
 _INSTANT: Final = timedelta(microseconds=1)
+_LEAST: Final = -(2**63)
 _SCORES: Final = f"""
 select l.shop_id, l.customer_id, {SCORE % "u.basis"} as score
 from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[])
@@ -52,6 +54,17 @@ async def read_scores_at(tx: Connection, shops: dict[str, Shop], books: Mapping[
         books[row["shop_id"], row["customer_id"]][0].score = row["score"]
 
 
+def count_scores(shops: dict[str, Shop], books: Mapping[Key, tuple[Book, datetime]]) -> None:
+    """The same from lots in memory: all that count must have been read."""
+    for book, at in books.values():
+        shop = shops[book.shop_id]
+        window = window_at(shop, at)
+        if window is not None:
+            basis = shop.current.tiers.basis
+            lots = [lot for lot in book.lots.values() if window[0] <= moment_of(basis, lot) < window[1]]
+            book.score = sum(tier_counts.value_of(basis, lot) for lot in lots)
+
+
 def window_at(shop: Shop, at: datetime) -> tuple[datetime, datetime] | None:
     """The instants from which on and before which lots count for the shop's tiers; None where none need be read."""
     program = shop.current
@@ -69,8 +82,16 @@ def _is_windowed(shop: Shop) -> bool:
 
 def starts(shop: Shop, balance: int) -> bool:
     """Whether somebody without a level is to enter the first one, which asks for nothing."""
+    least = starts_from(shop)
+    return least is not None and balance >= least
+
+
+def starts_from(shop: Shop) -> int | None:
+    """The balance from which on somebody without a level is to enter the first one; None where nobody is."""
     tiers = shop.current.tiers
-    return first_level(tiers) is not None and (tiers.basis != "balance" or balance >= 0)
+    if first_level(tiers) is None:
+        return None
+    return 0 if tiers.basis == "balance" else _LEAST
 
 
 def level_id_of(program: CompiledProgram, book: Book | None) -> str | None:

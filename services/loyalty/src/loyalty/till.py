@@ -5,6 +5,7 @@ what was committed when it began, not when it got its lock: where it had to wait
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -160,26 +161,33 @@ async def taken(tx: Connection, book: Book, reward_id: str) -> int:
 
 async def begin(tx: Connection, ledger: Ledger, notices: Notices, one: Redemption) -> bool:
     """Write a new hold with its timer and everything posted; False where its code is taken: then roll back."""
-    status = await tx.execute(_BEGUN, *_posted(ledger, notices), *values(one))
+    status = await tx.execute(_BEGUN, *posted(ledger, notices), *values(one))
     return status == "INSERT 0 1"
 
 
 async def end(tx: Connection, ledger: Ledger, notices: Notices, one: Redemption) -> None:
     """Write a redemption that is held no more, without its timer, and everything posted."""
     moved = (one.order_id, one.state, one.points, one.spent, one.returned, one.value, one.resolved_at)
-    await tx.execute(_ENDED, *_posted(ledger, notices), *one.key, one.customer_id, *moved)
+    await tx.execute(_ENDED, *posted(ledger, notices), *one.key, one.customer_id, *moved)
 
 
-def _posted(ledger: Ledger, notices: Notices) -> tuple[Any, ...]:
-    """JSON, because the driver spends more on an array of one composite than PostgreSQL on reading it."""
+def posted(ledger: Ledger, notices: Notices) -> tuple[datetime, str | None, str, str, str]:
+    """When it is posted, and the member, lots, lines and events of it.
+
+    JSON, because the driver spends more on an array of one composite than PostgreSQL on reading it.
+    """
+    member, lots, lines = written(ledger)
+    return ledger.now, member, lots, lines, _encoder.encode(outbox.to_json(notices.take())).decode()
+
+
+def written(ledger: Ledger) -> tuple[str | None, str, str]:
+    """The rows of the one member of a ledger, which is empty afterwards: theirs, those of lots and of lines."""
     rows = posting.take(ledger)
     member = rows.members[0] if rows.members else None  # one at the till, or nothing of them changed
     return (
-        ledger.now,
         None if member is None else _encoder.encode(dict(zip(_MEMBER_NAMES, member, strict=True))).decode(),
         _json(_LOT_NAMES, [*rows.lots, *rows.made]),
         _json(_LINE_NAMES, rows.lines),
-        _encoder.encode(outbox.to_json(notices.take())).decode(),
     )
 
 

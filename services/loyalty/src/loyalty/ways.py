@@ -3,14 +3,12 @@
 from datetime import datetime
 from typing import Any, Final
 
-import asyncpg
-
-from comeback_kit.db import ShopReader, scoped
+from comeback_kit.db import ShopReader
 from loyalty.books import Book
-from loyalty.columns import CURRENT, MEMBER_COLUMNS
 from loyalty.local_time import local_date
+from loyalty.member_read import question, see
 from loyalty.program.rule import Rule
-from loyalty.program_store import ShopCache, load_one
+from loyalty.program_store import ShopCache
 from loyalty.rules.case import Case
 from loyalty.rules.conditions import compile_conditions
 from loyalty.rules.periods import rule_key
@@ -20,16 +18,19 @@ from loyalty.tiers import level_id_of
 
 _PER: Final = frozenset({"per_amount", "per_quantity"})
 _OF_ORDER: Final = frozenset({"other_channel", "other_attributes"})
-_WIDTH: Final = len(MEMBER_COLUMNS)
-_GLANCE: Final = scoped(f"""
-select {", ".join(f"m.{column}" for column in MEMBER_COLUMNS)}, shop.revision, p.tags, (
+
+
+def _arguments(shop: Shop, now: datetime) -> tuple[list[str]]:
+    return (_keys(shop, now),)
+
+
+_ASKED: Final = question(
+    """, p.tags, (
   select jsonb_agg(jsonb_build_array(c.key, c.times, c.points)) from usage c
-  where c.shop_id = m.shop_id and c.customer_id = m.customer_id and c.key = any($3::text[])) as used
-from shops shop
-left join members asked on asked.shop_id = shop.shop_id and asked.customer_id = $2
-left join members m on m.shop_id = asked.shop_id and m.customer_id = {CURRENT}
-left join profiles p on p.shop_id = m.shop_id and p.customer_id = m.customer_id
-where shop.shop_id = scope.shop_id""")
+  where c.shop_id = m.shop_id and c.customer_id = m.customer_id and c.key = any($8::text[])) as used""",
+    "left join profiles p on p.shop_id = m.shop_id and p.customer_id = m.customer_id",
+    _arguments,
+)
 
 
 async def of(reader: ShopReader, cache: ShopCache, customer_id: str, now: datetime) -> WaysToEarn:
@@ -37,23 +38,13 @@ async def of(reader: ShopReader, cache: ShopCache, customer_id: str, now: dateti
 
     One round trip where the shop is known here. Raises ``ProgramUnknown`` (404).
     """
-    shop = cache.get(reader.shop_id)
-    row = None if shop is None else await reader.row(_GLANCE, customer_id, _keys(shop, now))
-    if shop is None or row is None or row["revision"] != shop.revision:
-        async with reader.transaction() as tx:
-            shop = await load_one(tx, cache, reader.shop_id)
-            row = await tx.fetchrow(_GLANCE, reader.shop_id, customer_id, _keys(shop, now))
-    book = None if row is None else _book(row)
-    return WaysToEarn(items=[_way(shop, rule, book, now) for rule in shop.current.document.rules])
-
-
-def _book(row: asyncpg.Record) -> Book | None:
-    if row["customer_id"] is None:
-        return None
-    book = Book(row[:_WIDTH])
-    book.tags = tuple(row["tags"] or ())
-    book.used = {key: (times, points) for key, times, points in row["used"] or ()}
-    return book
+    seen = await see(reader, cache, customer_id, now, _ASKED)
+    book = seen.book
+    if book is not None:
+        tags, used = seen.rest
+        book.tags = tuple(tags or ())
+        book.used = {key: (times, points) for key, times, points in used or ()}
+    return WaysToEarn(items=[_way(seen.shop, rule, book, now) for rule in seen.shop.current.document.rules])
 
 
 def _keys(shop: Shop, now: datetime) -> list[str]:

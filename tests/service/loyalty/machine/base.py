@@ -119,6 +119,22 @@ class Machine(RuleBasedStateMachine):
         ]
         return [await self.preview(body) for body in bodies]
 
+    async def mine(self, *paths: str) -> dict[str, Any]:
+        """What each customer's own calls answer."""
+        return {
+            f"{one}{path}": await self.shop.get(f"me{path}", client=self.shop.service.customer(one))
+            for one in ("a", "b", "c")
+            for path in paths
+        }
+
+    async def foretold(self) -> dict[str, Any]:
+        """What orders would earn, and what customers read; telling it writes nothing."""
+        earned = await self.previews()
+        before = await self.shop.everything()
+        found = await self.mine("", "/rewards", "/redemptions", "/ways-to-earn")
+        assert changes(before, await self.shop.everything()) == []
+        return {**found, "earned": earned}
+
     def call(self, path: str, body: dict[str, Any]) -> Any:
         """The answer of a call; None where it was refused, and then nothing at all has changed."""
         self.run(self.shop.work())

@@ -6,11 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
-from comeback_kit.http import Answer, Caller, CustomerId, Now, Reader, TransactionRoute, Tx
+from comeback_kit.http import Answer, CustomerId, Now, Reader, TransactionRoute
 from comeback_kit.paging import Cursor, Limit, Page, encode_cursor
-from loyalty import cursors, history, member_view, redemption_list, rewards, thank_you, ways
+from loyalty import cursors, member_history, member_view, redemption_list, rewards, thank_you, ways
 from loyalty.errors import MemberUnknown
-from loyalty.program_store import load_one
 from loyalty.routes.redemptions import FIRST_HOLD, hold
 from loyalty.schemas.me import MeAnswer, WaysToEarn
 from loyalty.schemas.members import TransactionAnswer
@@ -37,10 +36,9 @@ async def me(
     customer_id: CustomerId, reader: Reader, now: Now, cache: Cache, if_none_match: IfNoneMatch = None
 ) -> Response:
     """What I have and what comes next. With `If-None-Match` 304 while nothing changed."""
-    found = await member_view.glance(reader, cache, customer_id, now)
+    shop, found = await member_view.glance(reader, cache, customer_id, now)
+    mine = found or member_view.zeros(shop, customer_id)
     async with reader.transaction() as tx:
-        shop = cache.get(reader.shop_id) or await load_one(tx, cache, reader.shop_id)
-        mine = found or member_view.zeros(shop, customer_id)
         reward = await thank_you.next_reward(tx, shop, mine, now)
     points_name = shop.current.document.points_name.model_dump()
     return tagged(MeAnswer(**mine.model_dump(), points_name=points_name, next_reward=reward), if_none_match)
@@ -57,12 +55,10 @@ async def transactions(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Every movement of my points. With `If-None-Match` 304 while nothing changed."""
-    found = await member_view.glance(reader, cache, customer_id, now)
     items: list[TransactionAnswer] = []
     after = None
-    if found is not None:
-        async with reader.transaction() as tx:
-            items, after = await history.transactions(tx, reader.shop_id, found.customer_id, limit=limit, cursor=cursor)
+    with contextlib.suppress(MemberUnknown):
+        items, after = await member_history.page(reader, cache, customer_id, now, limit=limit, cursor=cursor)
     return tagged(Page[TransactionAnswer](items=items, next_cursor=after), if_none_match)
 
 
@@ -78,11 +74,10 @@ async def my_rewards(
 ) -> Response:
     """Open rewards for my tier, cheapest first, with what is missing to each."""
     before = cursors.price_and_id(cursor)
-    found = await member_view.glance(reader, cache, customer_id, now)
+    shop, found = await member_view.glance(reader, cache, customer_id, now)
     balance = 0 if found is None else found.balance
     tier = None if found is None or found.tier is None else found.tier.id
     async with reader.transaction() as tx:
-        shop = cache.get(reader.shop_id) or await load_one(tx, cache, reader.shop_id)
         open_ones = await rewards.open_ones(tx, reader.shop_id, now)
     items = [
         one.answer(affordable=one.body.points <= balance, points_missing=max(0, one.body.points - balance))
@@ -97,17 +92,22 @@ async def my_rewards(
 @router.get("/redemptions", response_model=Page[RedemptionAnswer], summary="My redemptions, newest first")
 async def my_redemptions(
     customer_id: CustomerId,
-    tx: Tx,
-    caller: Caller,
+    reader: Reader,
+    now: Now,
+    cache: Cache,
     limit: Limit = 20,
     cursor: Cursor = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """With their codes."""
+    _, found = await member_view.glance(reader, cache, customer_id, now)
     items: list[RedemptionAnswer] = []
     after = None
-    with contextlib.suppress(MemberUnknown):
-        items, after = await redemption_list.page(tx, caller.shop_id, customer_id, limit=limit, cursor=cursor)
+    if found is not None:
+        async with reader.transaction() as tx:
+            items, after = await redemption_list.page_of(
+                tx, reader.shop_id, found.customer_id, limit=limit, cursor=cursor
+            )
     return tagged(Page[RedemptionAnswer](items=items, next_cursor=after), if_none_match)
 
 

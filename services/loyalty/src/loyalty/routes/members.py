@@ -8,7 +8,7 @@ from comeback_contracts.instants import parse_instant
 from comeback_kit.errors import FieldError, Unprocessable
 from comeback_kit.http import Caller, Id, Now, Reader, TransactionRoute, Tx, requires
 from comeback_kit.paging import Cursor, Limit, Page
-from loyalty import adjusting, history, member_list, member_view
+from loyalty import adjusting, history, member_history, member_list, member_view
 from loyalty.desk import Desk
 from loyalty.errors import MemberUnknown
 from loyalty.schemas.members import (
@@ -54,27 +54,19 @@ async def members(
 @router.get("/{customer_id}", dependencies=[READ], response_model=MemberAnswer, summary="A member")
 async def member(customer_id: Id, reader: Reader, now: Now, cache: Cache) -> Response:
     """What a member has, and what comes next. An id that was merged answers the member it was merged into."""
-    found = await member_view.glance(reader, cache, customer_id, now)
+    _, found = await member_view.glance(reader, cache, customer_id, now)
     if found is None:
         raise MemberUnknown
     # Written here, because FastAPI would validate the answer once more: this is the call that storefronts make most.
     return Response(found.model_dump_json(), media_type="application/json")
 
 
-async def _known(customer_id: str, tx: Tx, caller: Caller, now: Now, cache: Cache) -> MemberAnswer:
-    found = await member_view.read(tx, cache, caller.shop_id, customer_id, now)
-    if found is None:
-        raise MemberUnknown
-    return found
-
-
 @router.get("/{customer_id}/transactions", dependencies=[READ], summary="A member's transactions, newest first")
 async def transactions(
-    customer_id: Id, tx: Tx, caller: Caller, now: Now, cache: Cache, limit: Limit = 20, cursor: Cursor = None
+    customer_id: Id, reader: Reader, now: Now, cache: Cache, limit: Limit = 20, cursor: Cursor = None
 ) -> Page[TransactionAnswer]:
     """Every movement of points. `balance_after` chains."""
-    found = await _known(customer_id, tx, caller, now, cache)
-    items, after = await history.transactions(tx, caller.shop_id, found.customer_id, limit=limit, cursor=cursor)
+    items, after = await member_history.page(reader, cache, customer_id, now, limit=limit, cursor=cursor)
     return Page(items=items, next_cursor=after)
 
 
@@ -83,7 +75,9 @@ async def lots(
     customer_id: Id, tx: Tx, caller: Caller, now: Now, cache: Cache, limit: Limit = 20, cursor: Cursor = None
 ) -> Page[LotAnswer]:
     """Points by when they were earned; `remaining` 0 where all are used or gone."""
-    found = await _known(customer_id, tx, caller, now, cache)
+    found = await member_view.read(tx, cache, caller.shop_id, customer_id, now)
+    if found is None:
+        raise MemberUnknown
     items, after = await history.lots(tx, caller.shop_id, found.customer_id, limit=limit, cursor=cursor)
     return Page(items=items, next_cursor=after)
 
