@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from tests.service.loyalty.world import START, World, instant
+from tests.service.loyalty.world import START, Json, World, instant
 
 
 async def deliver(shop: World, order_id: str) -> None:
     """The order was delivered just now, as its event says."""
     now = instant(shop.now)
-    more = {"fulfilment_state": "delivered", "delivered_at": now, "updated_at": now}
+    more: Json = {"fulfilment_state": "delivered", "delivered_at": now, "updated_at": now}
     await shop.order(order_id, placed_at=START, kind="order.delivered", **more)
 
 
