@@ -3,9 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from loyalty import due, due_work
+from loyalty.books import Book
+from loyalty.ledger import Ledger
 from tests.service.loyalty.world import World, instant
 
 NAMES = [f"m{number}" for number in range(5)]
@@ -35,3 +38,35 @@ async def test_a_job_that_fails_in_between_lets_each_expire_once(shop: World, mo
     assert sorted(one["customer_id"] for one in await shop.told("points.expired")) == NAMES
     for name in NAMES:
         assert await shop.kinds(name) == [("adjusted", 10), ("expired", -10)]
+
+
+@pytest.mark.parametrize("error", [KeyError("code_pool"), asyncpg.CheckViolationError("of one row")], ids=str)
+async def test_one_who_cannot_be_looked_at_holds_up_nobody(
+    shop: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    for name in NAMES:
+        await shop.adjust(10, name, expires_at=instant(shop.now + timedelta(days=1)))
+    shop.clock.now += timedelta(days=2)
+    expire = Ledger.expire
+
+    def failing(self: Ledger, book: Book, *more: Any) -> int:
+        if book.customer_id == "m2":
+            raise error
+        return expire(self, book, *more)
+
+    monkeypatch.setattr(Ledger, "expire", failing)
+    assert await due_work.step(shop.service.runtime, 500) == 0
+    assert await due_work.step(shop.service.runtime, 500) == 0
+    monkeypatch.undo()
+    assert sorted(one["customer_id"] for one in await shop.told("points.expired")) == ["m0", "m1", "m3", "m4"]
+    assert await due_work.step(shop.service.runtime, 500) == 1
+    assert await shop.kinds("m2") == [("adjusted", 10), ("expired", -10)]
+
+
+async def test_a_batch_that_fails_in_passing_is_left_for_later(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: Any, **__: Any) -> int:
+        raise asyncpg.DeadlockDetectedError("two of them")
+
+    monkeypatch.setattr(due, "run", away)
+    with pytest.raises(asyncpg.DeadlockDetectedError):
+        await due_work.step(shop.service.runtime, 500)
