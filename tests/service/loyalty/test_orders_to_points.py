@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.service.loyalty.world import World, line
+from tests.service.loyalty.world import World, event, instant, line
 
 
 async def test_a_paid_order_earns_a_point_per_hundred_minor_units(shop: World) -> None:
@@ -122,6 +122,18 @@ async def test_the_thank_you_page_has_points_and_the_next_reward(shop: World) ->
         await shop.get("orders/1001/post-purchase", client=stranger, status=404)
     async with shop.service.customer("c1") as buyer:
         assert (await shop.get("orders/1001/post-purchase", client=buyer))["points_earned"] == 34
+
+
+@pytest.mark.parametrize("name", ["guest:1", "c1"])
+async def test_whoever_was_merged_sees_their_orders_under_each_of_their_ids(shop: World, name: str) -> None:
+    await shop.order("g", 3_400, customer="guest:1")
+    await shop.order("1", 1_000, customer="c1")
+    await shop.order("x", 1_000, customer="c2")
+    await shop.take(event("customer.merged", {"from": "guest:1", "into": "c1", "at": instant(shop.now)}, at=shop.now))
+    async with shop.service.customer(name) as buyer:
+        for order_id in ("g", "1"):
+            assert (await shop.get(f"orders/{order_id}/post-purchase", client=buyer))["balance"] == 44
+        await shop.get("orders/x/post-purchase", client=buyer, status=404)
 
 
 async def test_preview_equals_what_is_posted(shop: World) -> None:

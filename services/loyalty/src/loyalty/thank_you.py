@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from comeback_kit.db import Connection
-from loyalty import member_view, orders, rewards
+from loyalty import member_view, members, orders, rewards
 from loyalty.errors import OrderUnknown
 from loyalty.program_store import ShopCache, load_one
 from loyalty.schemas.members import MemberAnswer
@@ -28,7 +28,7 @@ async def read(
         raise OrderUnknown
     buyer = order.buyer
     member = None if buyer is None else await member_view.read(tx, cache, shop_id, buyer, now)
-    if customer_id is not None and customer_id not in (buyer, None if member is None else member.customer_id):
+    if customer_id is not None and not await _is_of(tx, shop_id, customer_id, buyer, member):
         raise OrderUnknown
     if member is None:
         return PostPurchaseAnswer(points_earned=0, points_pending=0, balance=0, tier=None, next_reward=None)
@@ -42,6 +42,16 @@ async def read(
         tier=member.tier.model_dump(mode="json") if member.tier is not None and member.tier.id is not None else None,
         next_reward=await next_reward(tx, shop, member, now),
     )
+
+
+async def _is_of(
+    tx: Connection, shop_id: str, customer_id: str, buyer: str | None, member: MemberAnswer | None
+) -> bool:
+    """Whether a customer is the buyer, under whichever of their ids."""
+    if customer_id == buyer or member is None:
+        return customer_id == buyer
+    asking = await members.peek(tx, shop_id, customer_id)
+    return asking is not None and asking.customer_id == member.customer_id
 
 
 async def next_reward(tx: Connection, shop: Shop, member: MemberAnswer, now: datetime) -> dict[str, Any] | None:
