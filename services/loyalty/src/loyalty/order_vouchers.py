@@ -6,7 +6,7 @@ from typing import Final
 from comeback_contracts.remaining import refunds_of
 from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
-from loyalty import members, redemption_rows, resolving, rewards
+from loyalty import members, redemption_rows, resolving, rewards, tiers
 from loyalty.books import Book, Key
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
@@ -77,6 +77,7 @@ class Vouchers:
             one.order_id, one.changed = task.order.order_id, True
             book = self._books[one.shop_id, one.customer_id]
             resolving.spend(ledger, notices, shop, book, one, one.points, task.order.cause)
+            tiers.look(ledger, shop, book, ledger.now, notices)
         elif one.order_id is None:
             one.order_id, one.changed = task.order.order_id, True
 
@@ -87,6 +88,7 @@ class Vouchers:
             book = self._books[one.shop_id, one.customer_id]
             reason = "order_cancelled" if left == 0 and not refunds_of(task.view) else "order_refunded"
             resolving.give_back(ledger, notices, shop, book, one, back, reason)
+            tiers.look(ledger, shop, book, ledger.now, notices)  # what came back counts where tiers count balances
             if one.state == "returned" and one.reward_id is not None:
                 self._back.append((one.shop_id, one.reward_id))
 
