@@ -24,7 +24,7 @@ from loyalty.tier_review import REVIEW_TIMER
 
 async def take_shops(tx: Connection, events: Sequence[Event], context: Context) -> None:
     """``shop.upserted``."""
-    await shops.upsert(tx, events, context, cache_of(context.runtime))
+    await shops.upsert(tx, events, context)
 
 
 async def take_orders(tx: Connection, events: Sequence[Event], context: Context) -> None:

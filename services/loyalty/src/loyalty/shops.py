@@ -40,7 +40,7 @@ where waiting order by shop_id, order_id limit $2"""
 _BATCH: Final = 1000
 
 
-async def upsert(tx: Connection, events: Sequence[Event], context: Context, cache: ShopCache) -> None:
+async def upsert(tx: Connection, events: Sequence[Event], context: Context) -> None:
     """Take ``shop.upserted``: per shop the latest holds. Safe to repeat."""
     latest: dict[str, tuple[datetime, ShopUpserted]] = {}
     for event in events:
@@ -63,11 +63,12 @@ async def upsert(tx: Connection, events: Sequence[Event], context: Context, cach
         shop_ids, documents = [one[0] for one in rewards], [one[1] for one in rewards]
         await tx.execute(_FIRST_REWARD, shop_ids, FIRST_REWARD, documents, context.now)
         await timers.schedule(tx, [_occasions(shop_id, latest[shop_id][1], context.now) for shop_id, _ in rewards])
-    await _settle_waiting(tx, [row[0] for row in rows], context, cache)
+    await _settle_waiting(tx, [row[0] for row in rows], context)
 
 
-async def _settle_waiting(tx: Connection, shop_ids: Sequence[str], context: Context, cache: ShopCache) -> None:
-    shops = await program_store.load(tx, cache, shop_ids)
+async def _settle_waiting(tx: Connection, shop_ids: Sequence[str], context: Context) -> None:
+    # Not the process's own cache: rolled back it would keep what never was, under a revision that comes again.
+    shops = await program_store.load(tx, ShopCache(), shop_ids)
     while True:
         keys = [(row["shop_id"], row["order_id"]) for row in await tx.fetch(_WAITING, shop_ids, _BATCH)]
         if not keys:
