@@ -63,3 +63,16 @@ async def test_who_comes_back_after_an_erasure_is_known_also_where_both_are_of_o
     await shop.take(customer(shop, tags=["new"]), erased(shop), together=together)
     await shop.get("members/c1", status=404)
     assert (await shop.snapshot(["profiles"]))["profiles"] == []
+
+
+@pytest.mark.parametrize("name", ["c1", "guest:1"])
+async def test_who_came_back_has_their_redemptions_under_each_of_their_ids(shop: World, name: str) -> None:
+    await shop.order("1", customer="guest:1")
+    await shop.take(merged(shop, "guest:1", "c1"))
+    held = await shop.pay(10)
+    await shop.take(erased(shop))
+    await shop.get(f"members/{name}/redemptions", status=404)
+    shop.clock.now += timedelta(days=1)
+    await shop.order("2", customer="guest:1")
+    found = await shop.get(f"members/{name}/redemptions")
+    assert [one["redemption_id"] for one in found["items"]] == [held["redemption_id"]]

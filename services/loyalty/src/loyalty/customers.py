@@ -43,7 +43,7 @@ from (select shop_id, customer_id from members join unnest($1::text[], $2::text[
 where m.shop_id = u.shop_id and m.customer_id = u.customer_id"""
 _REVIVE: Final = """
 update members m set erased_at = null from unnest($1::text[], $2::text[]) u(shop_id, customer_id)
-where m.shop_id = u.shop_id and m.customer_id = u.customer_id"""
+where m.shop_id = u.shop_id and m.customer_id = u.customer_id and m.erased_at is not null"""
 
 
 async def take(tx: Connection, events: Sequence[Event], context: Context, cache: ShopCache) -> None:

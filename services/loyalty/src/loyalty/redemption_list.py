@@ -5,12 +5,14 @@ from typing import Final
 from comeback_kit.db import Connection
 from comeback_kit.paging import encode_cursor
 from loyalty import cursors
+from loyalty.columns import CURRENT
 from loyalty.errors import MemberUnknown
 from loyalty.redemption_rows import Redemption, read_row
 from loyalty.schemas.rewards import RedemptionAnswer
 
-_MEMBER: Final = """
-select coalesce(merged_into, customer_id) from members where shop_id = $1 and customer_id = $2 and erased_at is null"""
+_MEMBER: Final = f"""
+select m.customer_id from members asked join members m on m.shop_id = asked.shop_id and m.customer_id = {CURRENT}
+where asked.shop_id = $1 and asked.customer_id = $2 and m.erased_at is null"""
 _PAGE: Final = """
 select r.shop_id, r.redemption_id, r.customer_id, r.reward_id, r.order_id, r.state, r.asked, r.points, r.spent,
   r.returned, r.value, r.currency, r.code, r.takes, r.source, r.created_at, r.expires_at, r.resolved_at
