@@ -94,9 +94,11 @@ class Task:
         sliding = self.program.expiry.kind == "sliding" and self.view.state != "cancelled"
         # Whoever had the order before has a lot of it, perhaps under an id that was merged since.
         came_back = self.is_first and bool(self.order.former)
-        moved = self.evaluation is not None and (
-            self.evaluation.points != self.order.settled
-            or self.evaluation.amount != self.order.amount
+        found = self.evaluation
+        moved = found is not None and (
+            found.points != self.order.settled
+            or found.amount != self.order.amount
+            or found.points == found.amount == 0  # only the lot knows whether an order of nothing was counted
             or self.program.pending.kind == "delivered"
         )
         if sliding or came_back or moved:
