@@ -1,9 +1,12 @@
 """What a file of an import may hold: equal lines, odd characters, and lines that cannot be read."""
 
+import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from loyalty import import_rows, importing
 from tests.service.loyalty.test_program_and_data import import_members
 from tests.service.loyalty.world import START, World
 
@@ -82,3 +85,20 @@ async def test_what_a_refund_took_back_or_is_owed_is_not_earned_where_it_is_impo
         found = await shop.member(customer_id)
         assert (found["balance"], found["lifetime_earned"] - found["shortfall"]) == (40 if not spent else 0, 40)
     assert await shop.tier("c2") is None
+
+
+async def test_a_large_file_holds_nobody_up_while_it_is_read(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read beside the loop, and kept in several statements."""
+    monkeypatch.setattr(importing, "_SENT", 2)
+    parse, threads = import_rows.parse, []
+
+    def noting(*given: Any) -> Any:
+        threads.append(threading.current_thread())
+        return parse(*given)
+
+    monkeypatch.setattr(import_rows, "parse", noting)
+    body = HEAD + "".join(f"m{number},5,2026-01-01T00:00:00Z\n" for number in range(5))
+    job = await import_members(shop, body, "text/csv")
+    assert threads != [threading.current_thread()]
+    await shop.work()
+    assert (await shop.get(f"jobs/{job['job_id']}"))["result"] == {"members": 5, "lots": 5}

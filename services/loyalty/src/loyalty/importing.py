@@ -21,6 +21,8 @@ from loyalty.schemas.jobs import BadRow, ImportLot, ImportMember
 from loyalty.shop import Shop
 
 _CHUNK: Final = 500
+_SENT: Final = 2_000
+"""How many rows are kept by one statement: the driver holds everybody up while it writes them."""
 _ADD: Final = """
 insert into import_rows (shop_id, job_id, place, row) select $1, $2, place, row
 from unnest($3::int[], $4::jsonb[]) u(place, row)"""
@@ -58,7 +60,9 @@ class _Booked:
 async def start(tx: Connection, job: Job, rows: Sequence[tuple[int, dict[str, Any]]]) -> None:
     """Keep the good rows of an import for its steps, by their lines."""
     job.total = len(rows)
-    await tx.execute(_ADD, job.shop_id, job.job_id, [line for line, _ in rows], [row for _, row in rows])
+    for first in range(0, len(rows), _SENT):
+        part = rows[first : first + _SENT]
+        await tx.execute(_ADD, job.shop_id, job.job_id, [line for line, _ in part], [row for _, row in part])
 
 
 async def step(tx: Connection, shop: Shop, job: Job, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Members in and out: imports, exports, and work in the background."""
 
+import asyncio
 from typing import Annotated, Literal
 
 import msgspec
@@ -50,7 +51,9 @@ async def import_members(request: Request, tx: Tx, caller: Caller, now: Now, cac
         raise TooLarge(f"an import has at most {MOST_BYTES} bytes; send it in parts")
     await load_one(tx, cache, caller.shop_id)
     try:
-        good, bad, rejected = import_rows.parse(body, request.headers.get("content-type", ""), now)
+        # Beside the loop: a million rows take half a minute, and others are to be answered meanwhile.
+        content_type = request.headers.get("content-type", "")
+        good, bad, rejected = await asyncio.to_thread(import_rows.parse, body, content_type, now)
     except import_rows.Unreadable as error:
         raise Unprocessable(errors=[FieldError("", str(error))]) from error
     job = Job(caller.shop_id, RANDOM.new_id("job"), "member_import", {}, now, now)
