@@ -6,7 +6,7 @@ WORKERS ?= 2
 NATIVE_TESTS := tests/native tests/unit/contracts tests/unit/kit tests/unit/loyalty tests/service/kit tests/service/loyalty
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo native test test-native native-tests test-faults test-kafka test-browser test-deploy lint format bench lock install clean
+.PHONY: help run demo native test test-native native-tests kafka-jars test-faults test-kafka test-browser test-deploy lint format bench lock install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ native-tests:
 
 test-faults: install ## processes and servers killed, stopped and cut off, on the table log
 	$(BIN)/python -m pytest -q -m "faults and not kafka" tests
+
+kafka-jars: install ## fetch the tests' Kafka broker (needs Maven)
+	$(BIN)/python -c "from tests.support import kafka; kafka.jars()"
 
 test-kafka: install ## the tests on a real Kafka broker (needs Java 17 and Maven)
 	$(BIN)/python -m pytest -q -m kafka tests
