@@ -26,7 +26,7 @@ def fresh() -> Iterator[ComebackProcess]:
 
 def _fails(process: ComebackProcess, **environment: str) -> str:
     """Start it, which must fail with code 1; what it says on standard error."""
-    code = process.spawn(**environment).wait(30)
+    code = process.spawn(**environment).wait(60)  # as long as ``start`` gives it
     assert code == 1, process.errors
     assert "Traceback" not in process.errors
     return process.errors
