@@ -243,7 +243,7 @@ class World:
         """Everything that is stored, to compare."""
         async with self.service.runtime.db.work() as tx:
             return {
-                table: [dict(row) for row in await tx.fetch(f"select * from {table} order by 1, 2, 3")]
+                table: [dict(row) for row in await tx.fetch(f"select * from {table} order by 1, 2, 3, 4")]
                 for table in tables
             }
 
