@@ -85,6 +85,12 @@ class Task:
         """Whether nothing has been fixed for this order and its buyer yet."""
         return self.order.kept is None or self.left is not None
 
+    @property
+    def _is_redated(self) -> bool:
+        """Whether the order was earned at another instant than was known before."""
+        before = self.order.before
+        return before is not None and before.placed_at is not None and earned_at(self.program, before) != self.at
+
     def needs_lots(self) -> Iterator[Book]:
         """The members whose lots this settlement may look at."""
         if self.left is not None:
@@ -100,6 +106,7 @@ class Task:
             or found.amount != self.order.amount
             or found.points == found.amount == 0  # only the lot knows whether an order of nothing was counted
             or self.program.pending.kind == "delivered"
+            or self._is_redated
         )
         if sliding or came_back or moved:
             yield self.book

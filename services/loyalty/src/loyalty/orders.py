@@ -7,6 +7,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from comeback_contracts.order_view import OrderView
 from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
@@ -52,11 +53,12 @@ _decode_usage = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
 class OrderRow:
     """One order. ``customer_id`` is the member it is settled to, ``kept`` None until it has counted for them.
 
-    ``lot_id`` is its one lot, of whichever member.
+    ``lot_id`` is its one lot, of whichever member; ``before`` what was known before the events of this batch.
     """
 
     __slots__ = (
         "amount",
+        "before",
         "cause",
         "changed",
         "customer_id",
@@ -87,6 +89,7 @@ class OrderRow:
         self.amount = 0
         self.waiting = False
         self.former: tuple[str, ...] = ()
+        self.before: OrderView | None = None
         self.cause: Event | None = None
         self.changed = False
 
@@ -124,6 +127,8 @@ class OrderRow:
         """Merge what an event says."""
         merged = told if self.known is None else self.known.merged_with(told)
         if merged is not self.known:
+            if self.before is None and self.known is not None:
+                self.before = self.known.view
             self.known, self.cause, self.changed = merged, cause, True
 
 

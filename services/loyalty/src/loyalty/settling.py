@@ -13,6 +13,7 @@ from loyalty.notices import Notices
 from loyalty.order_task import Task
 from loyalty.orders import OrderRow
 from loyalty.pending import available_at
+from loyalty.redating import redate
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.evaluation import Evaluation, evaluate
 from loyalty.rules.facts import fix_on
@@ -47,6 +48,8 @@ class Settling:
             if evaluation.points == order.settled and evaluation.amount == order.amount:
                 return  # nothing moved, so the lot was not read
             raise AssertionError(f"the lot of order {order.order_id} was not read")
+        if task.at is not None and task.at != lot.earned_at:
+            redate(self.ledger, self.notices, task, book, lot, begins=self._available_at(task, task.at))
         self._reschedule(task, book, lot)
         self._post(task, book, lot, evaluation, self._reason(task))
         if evaluation.counts:
