@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from tests.service.loyalty.test_customers import customer, erased, merged
-from tests.service.loyalty.world import World, changes
+from tests.service.loyalty.world import World, changes, event, instant
 
 
 async def test_an_erasure_that_comes_again_forgets_nobody_who_has_come_back(shop: World) -> None:
@@ -76,3 +77,58 @@ async def test_who_came_back_has_their_redemptions_under_each_of_their_ids(shop:
     await shop.order("2", customer="guest:1")
     found = await shop.get(f"members/{name}/redemptions")
     assert [one["redemption_id"] for one in found["items"]] == [held["redemption_id"]]
+
+
+async def test_who_is_merged_into_an_erased_account_after_its_erasure_has_come_back(shop: World) -> None:
+    await shop.order("1")
+    await shop.take(erased(shop))
+    shop.clock.now += timedelta(days=1)
+    await shop.order("g", 5_000, customer="guest:1")
+    await shop.take(merged(shop, "guest:1", "c1"))
+    assert await shop.balance() == 150
+    assert (await shop.member("guest:1"))["customer_id"] == "c1"
+    await shop.check()
+
+
+async def test_a_merge_revives_also_where_the_shop_is_not_known_yet(shop: World) -> None:
+    people = [erased(shop), customer(shop, "guest:1", at=shop.now + timedelta(days=1))]
+    await shop.take(*[msgspec.structs.replace(one, shopid="late") for one in people])
+    shop.clock.now += timedelta(days=1)
+    await shop.take(msgspec.structs.replace(merged(shop, "guest:1", "c1"), shopid="late"))
+    await shop.shop("late")
+    answer = await shop.service.client("late").get("/v1/loyalty/members/c1")
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("later", [-1, 0], ids=["before", "same_instant"])
+async def test_a_merge_that_was_before_the_erasure_revives_nobody(shop: World, later: int) -> None:
+    """It comes late: the event's time is that of the delivery, the merge says when it was."""
+    late = event(
+        "customer.merged",
+        {"from": "guest:1", "into": "c1", "at": instant(shop.now + timedelta(days=later))},
+        at=shop.now + timedelta(days=2),
+    )
+    await shop.order("1")
+    await shop.order("g", customer="guest:1")
+    await shop.take(erased(shop))
+    shop.clock.now += timedelta(days=2)
+    await shop.take(late)
+    for name in ("c1", "guest:1"):
+        await shop.get(f"members/{name}", status=404)
+
+
+async def test_a_merge_that_does_not_say_when_it_was_was_when_it_was_told(shop: World) -> None:
+    await shop.take(erased(shop))
+    shop.clock.now += timedelta(days=1)
+    await shop.order("g", 5_000, customer="guest:1")
+    await shop.take(event("customer.merged", {"from": "guest:1", "into": "c1"}, at=shop.now))
+    assert await shop.balance() == 50
+
+
+async def test_a_merge_of_two_who_were_erased_revives_nobody(shop: World) -> None:
+    for name in ("c1", "guest:1"):
+        await shop.order(name, customer=name)
+        await shop.take(erased(shop, name))
+    shop.clock.now += timedelta(days=1)
+    await shop.take(merged(shop, "guest:1", "c1"))
+    await shop.get("members/c1", status=404)

@@ -58,7 +58,8 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
         for one in part:
             if one.type == "customer.merged":
                 view = one.view(CustomerMerged)
-                await merging.merge(tx, cache, one.shopid, view.from_, view.into, now=context.now)
+                at = view.at or one.at
+                await merging.merge(tx, cache, one.shopid, view.from_, view.into, at=at, now=context.now)
             elif one.type == "customer.erased":
                 erased = one.view(CustomerErased)
                 at, shop = erased.at or one.at, known.get(one.shopid)

@@ -47,12 +47,16 @@ where shop_id = $1 and customer_id = $2"""
 
 _FORGOTTEN: Final = """
 update members set forgotten_at = greatest(forgotten_at, $3) where shop_id = $1 and customer_id = $2"""
+_REVIVE: Final = "update members set erased_at = null where shop_id = $1 and customer_id = $2"
 
 
-async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, target: str, *, now: datetime) -> None:
+async def merge(
+    tx: Connection, cache: ShopCache, shop_id: str, source: str, target: str, *, at: datetime, now: datetime
+) -> None:
     """Join ``source`` to ``target``. Merging again, or the other way round, finds that both are one already.
 
-    Entries stay as they were posted; whoever reads a member reads the entries of all its ids.
+    ``at`` is when they became one, however late that is told. Entries stay as they were posted; whoever reads a member
+    reads the entries of all its ids.
     """
     shops = await load(tx, cache, [shop_id])
     desk = Desk(shops[shop_id], now) if shop_id in shops else None
@@ -61,7 +65,7 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
     if desk is None:  # before the shop is known nobody has points: only names and profiles are joined
         found = await members.lock(tx, keys, now, create=False)
         if found[keys[0]] is not found[keys[1]]:
-            await _move(tx, found[keys[0]], found[keys[1]], now)
+            await _move(tx, found[keys[0]], found[keys[1]], at, now)
         return
     books = await desk.members(tx, [source, target], erased=True)
     gone, stays = books[source], books[target]
@@ -70,7 +74,7 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
         return
     shared = await merged_lots.make_alike(tx, desk, gone, stays)
     await desk.close(tx)
-    await _move(tx, gone, stays, now)
+    await _move(tx, gone, stays, at, now)
     before = stays.standing.level_id
     _add_up(gone, stays, desk)
     _tell_tiers(desk, gone, stays, before)
@@ -84,7 +88,11 @@ async def merge(tx: Connection, cache: ShopCache, shop_id: str, source: str, tar
     await desk.close(tx)
 
 
-async def _move(tx: Connection, gone: Book, stays: Book, now: datetime) -> None:
+async def _move(tx: Connection, gone: Book, stays: Book, at: datetime, now: datetime) -> None:
+    if stays.erased_at is not None and gone.erased_at is None and at > stays.erased_at:
+        # Somebody who was erased has come back, or nobody would see what the other one has.
+        await tx.execute(_REVIVE, *stays.key)
+        stays.erased_at = None
     if gone.forgotten_at is not None:
         await tx.execute(_FORGOTTEN, *stays.key, gone.forgotten_at)
     await members.lock_names(tx, gone)
