@@ -1,6 +1,9 @@
-"""Tiers that count balances move when an order gives spent points back, not at the next occasion."""
+"""Tiers move whenever what they count does: not at the next occasion, and each move is told."""
 
 from datetime import timedelta
+
+import msgspec
+import pytest
 
 from tests.service.loyalty.world import Json, World, line
 
@@ -32,3 +35,23 @@ async def test_points_that_a_cancellation_gives_back_reach_the_level_again(shop:
         ("silver", None),
         (None, "silver"),
     ]
+
+
+@pytest.mark.parametrize("basis", ["points", "orders"])
+async def test_a_level_gained_lost_and_gained_again_in_one_batch_is_three_events(shop: World, basis: str) -> None:
+    """With the basis ``orders`` and no rules no points move, so nothing but the events tells the moves apart."""
+    needed = {"points": 100, "orders": 2}[basis]
+    rules = [{"id": "r", "kind": "per_amount"}] if basis == "points" else []
+    await shop.program(rules=rules, tiers=TIERS | {"basis": basis, "levels": [{"id": "silver", "threshold": needed}]})
+    await shop.order("1", 5_000)
+    shop.clock.now += timedelta(minutes=1)
+    batch = [
+        shop.order_event("2", 5_000),
+        shop.order_event("1", 5_000, kind="order.cancelled", state="cancelled"),
+        shop.order_event("3", 5_000),
+    ]
+    await shop.take(*batch)
+    told = [one for one in await shop.published() if one.type == "tier.changed"]
+    moves = [(data["from"], data["to"]) for data in (msgspec.json.decode(one.data) for one in told)]
+    assert moves == [(None, "silver"), ("silver", None), (None, "silver")]
+    assert len({one.id for one in told}) == 3

@@ -33,6 +33,12 @@ class Notices:
     def __init__(self, now: datetime) -> None:
         self._time = format_instant(now)
         self._events: list[OutgoingEvent] = []
+        self._times: dict[tuple[str, str], int] = {}
+
+    def numbered(self, shop_id: str, what: str) -> str:
+        """A name for what may happen several times in one transaction: the second time is another event."""
+        times = self._times[shop_id, what] = self._times.get((shop_id, what), 0) + 1
+        return what if times == 1 else f"{what}:{times}"
 
     def points(
         self,

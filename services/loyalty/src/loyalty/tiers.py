@@ -198,7 +198,8 @@ def tell(shop: Shop, book: Book, before: str | None, reason: str, at: datetime, 
         "until": None if until is None else format_instant(until),
         "reason": reason,
     }
-    what = f"{book.customer_id}:{level_id}:{moment}"
+    # A level may be reached again at one instant, in this transaction also where nothing was posted in between.
+    what = notices.numbered(book.shop_id, f"{book.customer_id}:{level_id}:{moment}:{book.seq}")
     notices.tell("tier.changed", book.shop_id, book.customer_id, data, what=what)
 
 
