@@ -1,9 +1,12 @@
 """Rewards that are given for reaching a tier: also the one that every new shop has, and how they end."""
 
 from datetime import timedelta
+from typing import Any
 
+import asyncpg
 import pytest
 
+from comeback_kit import migrate
 from loyalty.shops import FIRST_REWARD
 from tests.service.loyalty.test_customers import erased
 from tests.service.loyalty.world import Json, World
@@ -59,3 +62,34 @@ async def test_a_gift_that_ended_otherwise_stays_as_it_is(shop: World, spent: bo
     await shop.days(366)
     found = await shop.get(f"redemptions/{one['redemption_id']}")
     assert found["state"] == ("spent" if spent else "expired")
+
+
+async def test_a_gift_that_was_given_before_gifts_had_timers_ends_too(shop: World) -> None:
+    await gift(shop)
+    await shop.program(tiers=giving("gift"))
+    for name in ("c1", "c2"):
+        await shop.order(name, customer=name)
+    (spent,) = (await shop.get("members/c2/redemptions"))["items"]
+    await shop.post(f"redemptions/{spent['redemption_id']}/confirm")
+    (kept,) = await timers(shop)
+    url = shop.service.database_url
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("delete from timers; update alembic_version set version_num = '0003'")
+        await migrate.upgrade(url, "loyalty", "loyalty")
+        await connection.execute("update alembic_version set version_num = '0003'")
+        await migrate.upgrade(url, "loyalty", "loyalty")
+        forced = "select bool_and(relforcerowsecurity) from pg_class where relname in ('redemptions', 'timers')"
+        assert await connection.fetchval(forced)
+    finally:
+        await connection.close()
+    assert await timers(shop) == [kept]
+    await shop.days(365)
+    assert await states(shop) == [("gift", "expired")]
+    assert (await shop.get("rewards/gift"))["stock"] == 4
+
+
+async def timers(shop: World) -> list[tuple[Any, ...]]:
+    """The ends of holds that are still to come."""
+    async with shop.service.runtime.db.work() as tx:
+        return [tuple(row) for row in await tx.fetch("select * from timers where kind = 'redemption_expires'")]
