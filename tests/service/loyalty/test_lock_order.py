@@ -1,4 +1,4 @@
-"""Shops, then orders, then members, each in order: whoever waits holds nothing that the other one needs next.
+"""Shops, orders, members, rewards, one after the other: whoever waits holds nothing that the other one needs next.
 
 Every test stops one transaction in the middle and lets it go on when another waits for it. Nobody is tried again.
 """
@@ -16,7 +16,7 @@ from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
 from comeback_kit.timers import DueTimer
-from loyalty import due_work, members, occasions, orders, program_store
+from loyalty import due_work, members, occasions, orders, program_store, rewards
 from loyalty.consumers import TIMERS
 from tests.service.loyalty.world import HANDLERS, World, event, instant
 
@@ -259,3 +259,25 @@ async def test_days_of_several_shops_begin_in_the_order_in_which_members_are_loc
         await asyncio.wait_for(members.lock(tx, [("east", "c")], shop.now, create=False), 0.5)
     await work
     assert await shop.balance("c") == 40
+
+
+async def test_rewards_that_come_back_are_locked_in_order(shop: World) -> None:
+    """Not in the order in which they are named, or lie in the table."""
+    keys = [("demo", f"r{number:02}") for number in range(20)]
+    for _, reward_id in reversed(keys):
+        body = {"reward_id": reward_id, "kind": "partner", "name": "X", "points": 1, "stock": 5}
+        await shop.post("rewards", body)
+    runtime = shop.service.runtime
+    one = "select from rewards where shop_id = 'demo' and reward_id = $1 for update"
+
+    async def put_back() -> None:
+        async with runtime.db.work() as tx:
+            await rewards.put_stock(tx, [*reversed(keys), keys[-1]])
+
+    async with runtime.db.work() as tx:
+        await tx.fetch(one, keys[0][1])
+        work = await waiting(put_back())
+        for _, reward_id in keys[1:]:
+            assert await asyncio.wait_for(tx.fetchrow(one, reward_id), 0.5) is not None
+    await work
+    assert [(await shop.get(f"rewards/{reward_id}"))["stock"] for _, reward_id in keys] == [6] * 19 + [7]

@@ -27,11 +27,16 @@ on conflict (shop_id, reward_id) do update set document = excluded.document, sto
   created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = null
 where rewards.deleted_at is not null
 returning {_COLUMNS}"""
+# Locked in the order of ``granting``, so that two who put back and take several never wait for each other.
 _PUT: Final = """
-update rewards r set stock_left = r.stock_left + u.count
-from (select shop_id, reward_id, count(*) from unnest($1::text[], $2::text[]) back(shop_id, reward_id)
-  group by shop_id, reward_id) u
-where r.shop_id = u.shop_id and r.reward_id = u.reward_id and r.stock_left is not null"""
+with back as (
+  select shop_id, reward_id, count(*) from unnest($1::text[], $2::text[]) back(shop_id, reward_id) group by 1, 2
+), locked as materialized (
+  select shop_id, reward_id, back.count from back join rewards r using (shop_id, reward_id)
+  where r.stock_left is not null order by shop_id, reward_id for update of r
+)
+update rewards r set stock_left = r.stock_left + locked.count from locked
+where r.shop_id = locked.shop_id and r.reward_id = locked.reward_id and r.stock_left is not null"""
 
 
 @lru_cache(maxsize=1024)
