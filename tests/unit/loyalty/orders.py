@@ -8,7 +8,8 @@ from loyalty.rules.compiled import CompiledProgram, compile_program
 from loyalty.rules.evaluation import Evaluation, evaluate
 from loyalty.rules.facts import fix
 from loyalty.rules.kept import Facts
-from loyalty.settlement import Account, Mode, apply, settle
+from loyalty.settlement import Account, Mode, settle
+from tests.unit.loyalty.postings import posted
 
 PLACED = "2026-03-04T10:00:00Z"
 
@@ -108,7 +109,7 @@ class Wallet:
         """Post the difference; returns the movement of the balance."""
         before = self.balance
         found = settle(self.account, target, self.mode)
-        self.account = apply(self.account, found)
+        self.account = posted(self.account, found)
         self.other -= found.from_others
         if self.balance != before:
             self.entries.append(self.balance - before)

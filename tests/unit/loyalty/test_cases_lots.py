@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from loyalty.expiry import expires_at, warnings
-from loyalty.lots import Lot, Take, absorb_deficit, allocate, fefo
+from loyalty.ledger import Ledger
+from loyalty.lots import Lot, Take, allocate, fefo
 from loyalty.pending import available_at
 from loyalty.program.document import Expiry, Pending
+from tests.unit.loyalty.postings import AT, NOTE, lot_of, member
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 
@@ -38,13 +40,17 @@ def test_equal_expiry_goes_by_age_then_by_id_and_what_is_missing_is_told() -> No
     assert allocate(twins, 0) == ((), 0)
 
 
-def test_c44_a_balance_below_zero_is_filled_before_a_lot_is() -> None:
-    lots = [Lot("first", 50, day("2026-01-01"))]
-    takes, deficit = allocate(lots, 80)
-    assert takes == (Take("first", 50),)
-    remaining, deficit = absorb_deficit(100, deficit)
-    assert (remaining, deficit) == (70, 0)
-    assert absorb_deficit(20, 30) == (0, 10)
+@pytest.mark.parametrize(("points", "remaining", "deficit"), [(100, 70, 0), (20, 0, 10)])
+def test_c44_a_balance_below_zero_is_filled_before_a_lot_is(points: int, remaining: int, deficit: int) -> None:
+    ledger, book = Ledger(AT), member()
+    ledger.earn(book, lot_of(book, "first"), 50, NOTE)
+    takes, missing = allocate(book.spendable(AT), 80)
+    assert (takes, missing) == ((Take("first", 50),), 30)
+    ledger.withdraw(book, takes, missing, "adjusted", NOTE)
+    new = lot_of(book, "new")
+    ledger.earn(book, new, points, NOTE)
+    assert (new.remaining, book.deficit) == (remaining, deficit)
+    assert book.balance == 50 - 80 + points
 
 
 ROLLING_1M = {"kind": "rolling", "months": 1}

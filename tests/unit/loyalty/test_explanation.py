@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from loyalty.rules.explanation import explain
+from loyalty.rules.explanation import CapPoints, explain
 from loyalty.rules.facts import fix
 from loyalty.rules.kept import NOTHING_KEPT, Facts
 from tests.unit.loyalty.orders import line, order, program, refund
@@ -27,10 +27,10 @@ def test_every_rule_and_line_says_why() -> None:
     tiers = {"levels": [{"id": "gold", "threshold": 1, "benefits": {"multiplier": "1.5"}}]}
     compiled = program(rules=RULES, tiers=tiers, caps=[{"points": 70}])
     given = order(*LINES, refunds=[refund("r", 2_000, ("back", 1, 2_000))])
-    found = explain(compiled, given, fix(compiled, given, Facts(tier="gold"))).as_dict()
+    found = explain(compiled, given, fix(compiled, given, Facts(tier="gold")))
     # base 40 + shoes 10 = 50, x 1.5 = 75, capped at 70
-    assert found["points"] == 70
-    assert [(rule["rule_id"], rule["points"], rule["reason"]) for rule in found["rules"]] == [
+    assert found.points == 70
+    assert [(rule.rule_id, rule.points, rule.reason) for rule in found.rules] == [
         ("base", 40, None),
         ("shoes", 10, None),
         ("pos", 0, "other_channel"),
@@ -38,16 +38,16 @@ def test_every_rule_and_line_says_why() -> None:
         ("none", 0, "below_min_amount"),
         ("tier:gold", 25, None),
     ]
-    assert [(one["line_id"], one["eligible"], one["points"], one["reason"]) for one in found["lines"]] == [
+    assert [(one.line_id, one.eligible, one.points, one.reason) for one in found.lines] == [
         ("shoe", 3_000, 55, None),
         ("hat", 1_050, 15, None),
         ("card", 0, 0, "gift_card"),
         ("back", 0, 0, "refunded"),
         ("free", 0, 0, "no_eligible_amount"),
     ]
-    assert found["lines"][3]["eligible_before_refunds"] == 2_000
-    assert found["caps"] == [{"period": "order", "over": "trim", "lowered_by": 5}]
-    assert found["note"] is None
+    assert found.lines[3].eligible_before_refunds == 2_000
+    assert found.caps == (CapPoints("order", "trim", 5),)
+    assert found.note is None
 
 
 def test_a_line_that_no_rule_is_about_says_so() -> None:

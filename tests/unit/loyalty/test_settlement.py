@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty.settlement import NOTHING, Account, Mode, Settlement, apply, reclaim, settle
+from loyalty.settlement import NOTHING, Account, Mode, Settlement, reclaim, settle
+from tests.unit.loyalty.postings import posted
 
 MODES: list[Mode] = ["clamp", "allow", "pending_only"]
 targets = st.integers(0, 1_000)
@@ -14,7 +15,7 @@ modes = st.sampled_from(MODES)
 
 
 def after(account: Account, target: int, mode: Mode = "clamp") -> Account:
-    return apply(account, settle(account, target, mode))
+    return posted(account, settle(account, target, mode))
 
 
 SPENT = Account(earned=150, active=50)
@@ -55,8 +56,8 @@ def test_a_hold_that_is_cancelled_after_the_order_was_returned_pays_the_shortfal
     assert (owing.shortfall, owing.active) == (100, 0)
     freed = Account(owing.earned, owing.clawed, owing.shortfall, 0, 100, 0)
     assert reclaim(freed, "clamp") == Settlement(from_active=100, shortfall=-100)
-    assert apply(freed, reclaim(freed, "clamp")) == Account(earned=150, clawed=150)
-    assert reclaim(apply(freed, reclaim(freed, "clamp")), "clamp") == NOTHING
+    assert posted(freed, reclaim(freed, "clamp")) == Account(earned=150, clawed=150)
+    assert reclaim(posted(freed, reclaim(freed, "clamp")), "clamp") == NOTHING
 
 
 def test_a_part_of_a_hold_that_comes_back_pays_that_part() -> None:
@@ -79,7 +80,7 @@ def test_pending_only_never_takes_active_points_for_a_shortfall() -> None:
 def test_settled_is_the_target_and_clawed_is_never_above_earned(steps: list[int], mode: Mode, pending: bool) -> None:
     account = Account()
     for target in steps:
-        account = apply(account, settle(account, target, mode), pending=pending)
+        account = posted(account, settle(account, target, mode), pending=pending)
         assert account.settled == account.earned - account.clawed - account.shortfall == target
         assert 0 <= account.clawed <= account.earned
         assert min(account.pending, account.active, account.shortfall) >= 0
@@ -115,7 +116,7 @@ def test_what_is_owed_is_at_most_what_was_used(start: Account, target: int, mode
     kept = start.active if mode == "pending_only" else 0
     assert found.shortfall + found.from_others <= start.used + kept
     assert found.from_active <= start.active
-    ended = apply(start, found)
+    ended = posted(start, found)
     assert ended.clawed <= ended.earned
     assert target <= ended.settled <= max(target, start.expired)
 
@@ -132,7 +133,7 @@ def test_points_that_come_back_end_where_they_had_never_been_spent(start: Accoun
         )
 
     returned_first = freed(after(start, target))
-    returned_first = apply(returned_first, reclaim(returned_first, "clamp"))
+    returned_first = posted(returned_first, reclaim(returned_first, "clamp"))
     assert net(returned_first) == net(after(freed(start), target))
 
 

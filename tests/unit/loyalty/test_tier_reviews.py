@@ -12,7 +12,7 @@ from loyalty.local_time import Duration, parse_duration
 from loyalty.program.tiers import Tiers
 from loyalty.standings import Standing
 from loyalty.tiers_history import replay
-from loyalty.tiers_rules import counts_in, level_for, points_to_keep, points_to_next, review, window_of
+from loyalty.tiers_rules import counts_in, points_to_keep, points_to_next, review, window_of
 
 ZONE = ZoneInfo("Europe/Berlin")
 LEVELS = [{"id": "silver", "name": "Silver", "threshold": 100}, {"id": "gold", "name": "Gold", "threshold": 300}]
@@ -28,10 +28,8 @@ def tiers(**fields: Any) -> Tiers:
 
 def test_levels_and_what_is_missing() -> None:
     found = tiers()
-    assert level_for(found, 99) is None
-    gold = level_for(found, 300)
-    assert gold is not None
-    assert gold.id == "gold"
+    for value, level_id in ((99, None), (100, "silver"), (299, "silver"), (300, "gold")):
+        assert review(found, Standing(), value, local("2026-01-01"), ZONE).standing.level_id == level_id
     silver = Standing("silver", local("2026-01-01"))
     assert points_to_next(found, Standing(), 40) == (found.levels[0], 60)
     assert points_to_next(found, silver, 120) == (found.levels[1], 180)

@@ -27,5 +27,3 @@ Kind = Literal[
 
 STILL: Final = frozenset({"pending_added", "pending_cancelled", "spent"})
 """Kinds that do not move the balance."""
-LIFETIME: Final = frozenset({"earned", "pending_activated", "clawed_back"})
-"""Kinds whose points, with their sign, make up ``lifetime_earned``."""

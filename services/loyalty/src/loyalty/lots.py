@@ -57,9 +57,3 @@ def give_back(takes: Sequence[Take], points: int) -> tuple[Take, ...]:
         returned.append(Take(take.lot_id, part))
         points -= part
     return tuple(returned)
-
-
-def absorb_deficit(points: int, deficit: int) -> tuple[int, int]:
-    """How many of some new points stay in their lot, and what deficit is left: a balance below 0 is filled first."""
-    absorbed = min(points, deficit)
-    return points - absorbed, deficit - absorbed

@@ -2,7 +2,6 @@
 
 import math
 from fractions import Fraction
-from typing import ClassVar
 
 import msgspec
 
@@ -12,16 +11,12 @@ from loyalty.program.document import Program, SpentPoints
 class Quote(msgspec.Struct, frozen=True):
     """Points to take and their worth in minor units of the order's currency."""
 
-    ok: ClassVar[bool] = True
-
     points: int
     value: int
 
 
 class Refusal(msgspec.Struct, frozen=True):
     """Why points cannot be used: a stable code and what to do."""
-
-    ok: ClassVar[bool] = False
 
     code: str
     detail: str

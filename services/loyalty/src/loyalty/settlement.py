@@ -86,19 +86,6 @@ def reclaim(account: Account, mode: Mode) -> Settlement:
     return settle(account, account.settled, mode)
 
 
-def apply(account: Account, settlement: Settlement, *, pending: bool = False) -> Account:
-    """The account after the settlement was posted; ``pending`` says whether its lot can not be spent from yet."""
-    restored = settlement.restored
-    return Account(
-        earned=account.earned + restored,
-        clawed=account.clawed + settlement.clawed,
-        shortfall=account.shortfall + settlement.shortfall,
-        pending=account.pending - settlement.from_pending + (restored if pending else 0),
-        active=account.active - settlement.from_active + (0 if pending else restored),
-        expired=account.expired,
-    )
-
-
 def _rise(account: Account, points: int) -> Settlement:
     forgiven = min(points, account.shortfall)
     return Settlement(restored=points - forgiven, shortfall=-forgiven)

@@ -14,12 +14,6 @@ from loyalty.program.tiers import Level, Tiers
 from loyalty.standings import Review, Standing
 
 
-def level_for(tiers: Tiers, value: int) -> Level | None:
-    """The highest level that a value reaches."""
-    reached = [level for level in tiers.levels if level.threshold <= value]
-    return reached[-1] if reached else None
-
-
 def first_level(tiers: Tiers) -> Level | None:
     """The level that everybody has from the start: the lowest where it asks for nothing; None where there is none."""
     return tiers.levels[0] if tiers.levels and tiers.levels[0].threshold == 0 else None

@@ -1,7 +1,5 @@
 """Why an order earned what it earned: per rule and per line, by the same arithmetic as the target."""
 
-from typing import Any
-
 import msgspec
 
 from comeback_contracts.order_reading import view_of
@@ -53,11 +51,6 @@ class Explanation(msgspec.Struct, frozen=True):
     lines: tuple[LinePoints, ...] = ()
     caps: tuple[CapPoints, ...] = ()
     note: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The explanation as plain JSON values."""
-        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
-        return found
 
 
 def explain(program: CompiledProgram, order: Order, kept: Kept, *, assume_counts: bool = False) -> Explanation:
