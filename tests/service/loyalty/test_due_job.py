@@ -73,3 +73,30 @@ async def test_a_batch_that_fails_in_passing_is_left_for_later(shop: World, monk
     monkeypatch.setattr(due, "run", away)
     with pytest.raises(asyncpg.DeadlockDetectedError):
         await due_work.step(shop.service.runtime, 500)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["at_one_instant", "one_after_the_other"])
+async def test_many_who_cannot_be_looked_at_hold_up_nobody(
+    shop: World, monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    """More of them than one look takes, and due before everybody else."""
+    for number, name in enumerate(NAMES):
+        at = shop.now + timedelta(days=1, minutes=0 if together else number)
+        await shop.adjust(10, name, expires_at=instant(at))
+    shop.clock.now += timedelta(days=2)
+    expire = Ledger.expire
+
+    def failing(self: Ledger, book: Book, *more: Any) -> int:
+        if book.customer_id in NAMES[:3]:
+            raise KeyError("code_pool")
+        return expire(self, book, *more)
+
+    monkeypatch.setattr(Ledger, "expire", failing)
+    assert await due_work.step(shop.service.runtime, 2) == 0
+    assert sorted(one["customer_id"] for one in await shop.told("points.expired")) == NAMES[3:]
+    monkeypatch.undo()
+    assert await due_work.step(shop.service.runtime, 2) == 2
+    assert await due_work.step(shop.service.runtime, 2) == 1
+    for name in NAMES:
+        assert await shop.kinds(name) == [("adjusted", 10), ("expired", -10)]
+    await shop.check()

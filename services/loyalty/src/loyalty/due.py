@@ -1,7 +1,7 @@
 """What happens to a member by itself: points become spendable, run out, are about to; a tier's time ends.
 
 Every transaction that locks a member first catches up with what is due, so nobody can spend points that ran out while
-the job was late. The job (``DueWork``) does the same for members whom nobody touches. ``members.due_at`` is the next
+the job was late. The job (``due_work``) does the same for members whom nobody touches. ``members.due_at`` is the next
 such instant, or an earlier one; only due members are read.
 """
 
@@ -28,8 +28,13 @@ _ROUNDS: Final = 200  # looks at the tier of one member in one go; a monthly tie
 async def run(tx: Connection, cache: ShopCache, now: datetime, *, limit: int) -> int:
     """Catch up with at most ``limit`` due members; answers how many there were."""
     keys = [(row["shop_id"], row["customer_id"]) for row in await tx.fetch(_DUE, now, limit)]
-    if not keys:
-        return 0
+    if keys:
+        await look_at(tx, cache, now, keys)
+    return len(keys)
+
+
+async def look_at(tx: Connection, cache: ShopCache, now: datetime, keys: Sequence[Key]) -> None:
+    """Catch up with these members, of whom something was due a moment ago."""
     shops = await program_store.load(tx, cache, {key[0] for key in keys})
     ledger, notices = Ledger(now), Notices(now)
     for book in (await members.lock(tx, keys, now, create=False)).values():
@@ -37,7 +42,6 @@ async def run(tx: Connection, cache: ShopCache, now: datetime, *, limit: int) ->
     await catch_up(tx, ledger, shops, notices)
     await posting.flush(tx, ledger)
     await notices.send(tx)
-    return len(keys)
 
 
 Looks = Mapping[Key, tuple[Book, datetime]]

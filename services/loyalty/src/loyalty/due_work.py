@@ -3,19 +3,23 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from comeback_kit import background
 from comeback_kit.failures import Kind, kind_of
 from comeback_kit.runtime import Runtime
 from loyalty import due
-from loyalty.desk import Desk
+from loyalty.books import Key
 from loyalty.state import cache_of, settings_of
 
 logger = logging.getLogger(__name__)
 _DUE: Final = """
-select shop_id, customer_id from members where due_at <= $1 and merged_into is null order by due_at limit $2"""
+select due_at, shop_id, customer_id from members
+where due_at <= $1 and merged_into is null and (due_at, shop_id, customer_id) > ($2, $3, $4)
+order by due_at, shop_id, customer_id limit $5"""
+_START: Final = (datetime.min.replace(tzinfo=UTC), "", "")
 
 
 @contextlib.asynccontextmanager
@@ -39,33 +43,43 @@ async def _watch(runtime: Runtime) -> None:
 
 
 async def step(runtime: Runtime, limit: int) -> int:
-    """One batch; one by one where it fails in no passing way. Answers how many members a batch took, 0 otherwise."""
+    """One batch; all that is due where it fails in no passing way. Answers how many a batch took, 0 otherwise."""
     try:
         return await run_once(runtime, limit)
     except Exception as error:
         if kind_of(error) is Kind.TRANSIENT:
             raise
-        logger.warning("members that are due fail as a batch and are looked at one by one: %s", error)
-    await _one_by_one(runtime, limit)
+        logger.warning("members that are due fail as a batch; those of whom it can be done are looked for: %s", error)
+    await _pass_through(runtime, limit)
     return 0
 
 
-async def _one_by_one(runtime: Runtime, limit: int) -> None:
-    """So that nobody waits for points because somebody else cannot be looked at."""
-    now = runtime.clock()
-    async with runtime.db.work() as tx:
-        keys = [tuple(row) for row in await tx.fetch(_DUE, now, limit)]
-    for shop_id, customer_id in keys:
-        try:
-            async with runtime.db.work() as tx:
-                desk = await Desk.open(tx, cache_of(runtime), shop_id, now)
-                await desk.members(tx, [customer_id], erased=True)  # which does what is due
-                await desk.close(tx)
-        except Exception as error:
-            if kind_of(error) is Kind.TRANSIENT:
-                raise
-            logger.exception("what is due of a member of shop %s cannot be done", shop_id)
+async def _pass_through(runtime: Runtime, limit: int) -> None:
+    """So that nobody waits for points because others cannot be looked at, be they more than a batch takes."""
+    now, after = runtime.clock(), _START
+    while True:
+        async with runtime.db.work() as tx:
+            rows = [tuple(row) for row in await tx.fetch(_DUE, now, *after, limit)]
+        if not rows:
+            break
+        await _look_at(runtime, [row[1:] for row in rows], now)
+        after = rows[-1]
     runtime.wake()
+
+
+async def _look_at(runtime: Runtime, keys: Sequence[Key], now: datetime) -> None:
+    """Together, or where that fails one by one."""
+    try:
+        async with runtime.db.work() as tx:
+            await due.look_at(tx, cache_of(runtime), now, keys)
+    except Exception as error:
+        if kind_of(error) is Kind.TRANSIENT:
+            raise
+        if len(keys) == 1:
+            logger.exception("what is due of a member of shop %s cannot be done", keys[0][0])
+            return
+        for key in keys:
+            await _look_at(runtime, [key], now)
 
 
 async def run_once(runtime: Runtime, limit: int) -> int:
