@@ -141,7 +141,10 @@ async def test_a_limit_per_member_counts_what_was_not_given_back(shop: World) ->
 async def test_code_pools_are_imported_and_made(shop: World) -> None:
     await shop.post("rewards", {**REWARD, "code_pool": True, "code_prefix": "TEN-"})
     assert (await shop.post("rewards/r/codes", {"codes": ["A", "B", "B"]}))["free"] == 2
-    assert (await shop.post("rewards/r/codes", {"codes": ["B", "C"]}, status=409))["code"] == "code_taken"
+    taken = await shop.post("rewards/r/codes", {"codes": ["B", "C"]}, status=409)
+    assert (taken["code"], taken["detail"]) == ("code_taken", "1 of the codes is in use already: B")
+    taken = await shop.post("rewards/r/codes", {"codes": ["B", "C", "A"]}, status=409)
+    assert taken["detail"] == "2 of the codes are in use already, such as A"
     made = await shop.post("rewards/r/codes", {"generate": 3})
     assert made["free"] == 5
     assert all(code.startswith("TEN-") for code in made["codes"])

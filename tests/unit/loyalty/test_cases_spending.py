@@ -36,7 +36,10 @@ CASES: list[tuple[str, Program, tuple[int, int, int], int | str, int]] = [
     ("C37 limit 12", spending(points=1, value=1), (12, 5_000, 10_000), 12, 12),
     ("step rounds down", spending(points=1, value=1, step=50), (499, 5_000, 10_000), 450, 450),
     ("reject above the share", spending("reject", **HALF), (6_000, 9_000, 10_000), "above_max_share", 0),
-    ("nothing is not a redemption", spending(points=1, value=1), (10, 0, 10_000), "below_min_points", 0),
+    ("nothing is not a redemption", spending(points=1, value=1), (10, 0, 10_000), "not_enough_points", 0),
+    ("nothing, whatever the least is", spending(**HALF), (1_000, 0, 10_000), "not_enough_points", 0),
+    ("less than nothing", spending(points=1, value=1), (10, -5, 10_000), "not_enough_points", 0),
+    ("less than the minimum is there", spending(**HALF), (1_000, 300, 10_000), "below_min_points", 0),
     ("a part of a cent is nothing", spending(points=100, value=50), (1, 10, 10_000), "below_min_points", 0),
     ("never above the order", spending(points=1, value=3), (5_000, 5_000, 1_000), 333, 999),
     ("all that is there", spending("reject", points=1, value=1), (200, 200, 10_000), 200, 200),
@@ -63,6 +66,12 @@ def test_an_order_in_another_currency_is_paid_at_the_rate_of_the_program() -> No
     assert quote(program, 100, balance=100, order_total=1_000, rate=None) == Refusal(
         "currency_without_rate", "the program has no rate for this currency; add it to currency_rates"
     )
+
+
+@pytest.mark.parametrize("mode", ["trim", "reject"])
+def test_who_has_nothing_to_spend_is_told_so(mode: str) -> None:
+    found = ask(spending(mode, points=1, value=1), 5, 0, 10_000)
+    assert found == Refusal("not_enough_points", "5 points are needed and 0 can be spent")
 
 
 @pytest.mark.parametrize(("step", "least"), [(1, 40), (25, 50)])

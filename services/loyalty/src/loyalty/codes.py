@@ -27,7 +27,8 @@ async def add(tx: Connection, shop_id: str, reward_id: str, codes: Sequence[str]
     )
     taken = sorted({*wanted} - added | {row["code"] for row in used})
     if taken:
-        raise CodeTaken(f"{len(taken)} of the codes are in use already, such as {taken[0]}")
+        many = f"{len(taken)} of the codes are in use already, such as {taken[0]}"
+        raise CodeTaken(many if len(taken) > 1 else f"1 of the codes is in use already: {taken[0]}")
 
 
 async def generate(tx: Connection, shop_id: str, reward_id: str, prefix: str, count: int, ids: Ids) -> Sequence[str]:

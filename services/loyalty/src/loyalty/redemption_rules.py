@@ -41,8 +41,8 @@ def quote(
     rules = program.redemption
     asked = points
     limit = most_points(program, order_total, rate)
-    if program.on_insufficient == "trim":
-        points = min(points, max(balance, 0), limit)
+    if program.on_insufficient == "trim" and balance > 0:  # of nothing there is no part to take
+        points = min(points, balance, limit)
     points -= points % rules.step
     if points > balance:
         return Refusal("not_enough_points", f"{points} points are needed and {max(balance, 0)} can be spent")
