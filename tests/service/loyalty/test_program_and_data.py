@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.loyalty.world import World, instant, line
+from tests.service.loyalty.world import Json, World, instant, line
 
 
 async def test_the_program_reads_back_and_can_be_sent_as_it_was_read(shop: World) -> None:
@@ -151,6 +151,18 @@ async def test_code_pools_are_imported_and_made(shop: World) -> None:
     await shop.adjust(100)
     assert (await shop.post("members/c1/redemptions", {"reward_id": "r"}))["code"] == "A"
     await shop.post("rewards/r/codes", {}, status=422)
+
+
+@pytest.mark.parametrize("body", [{"codes": ["A"]}, {"generate": 2}], ids=["imported", "made"])
+async def test_a_reward_without_a_pool_takes_no_codes_that_nobody_would_get(shop: World, body: Json) -> None:
+    await shop.post("rewards", REWARD)
+    refused = await shop.post("rewards/r/codes", body, status=409)
+    assert refused["code"] == "no_code_pool"
+    assert "code_pool" in refused["detail"]
+    assert (await shop.get("rewards/r/codes"))["free"] == 0
+    answer = await shop.client.put("/v1/loyalty/rewards/r", json=REWARD | {"code_pool": True})
+    assert answer.status_code == 200, answer.text
+    assert (await shop.post("rewards/r/codes", body))["free"] == len(body.get("codes", "12"))
 
 
 async def test_the_liability_now_and_at_a_past_instant(shop: World) -> None:

@@ -72,6 +72,11 @@ class OutOfCodes(Conflict):
     title = "The reward has no code left"
 
 
+class NoCodePool(Conflict):
+    code = "no_code_pool"
+    title = "The reward does not take its codes from a pool"
+
+
 class LimitReached(Conflict):
     code = "limit_reached"
     title = "The member has taken this reward as often as allowed"

@@ -6,6 +6,7 @@ from comeback_kit.errors import FieldError, Unprocessable
 from comeback_kit.http import Caller, Id, Now, TransactionRoute, Tx, requires
 from comeback_kit.paging import Cursor, Limit, Page
 from loyalty import audit, codes, rewards
+from loyalty.errors import NoCodePool
 from loyalty.ids import RANDOM
 from loyalty.program_store import load_one
 from loyalty.reward_checks import completed
@@ -57,10 +58,12 @@ async def delete(reward_id: Id, tx: Tx, caller: Caller, now: Now) -> Response:
 
 @router.post("/{reward_id}/codes", dependencies=[WRITE], status_code=201, summary="Fill a reward's code pool")
 async def add_codes(reward_id: Id, body: CodesBody, tx: Tx, caller: Caller, now: Now) -> CodesAnswer:
-    """Import codes, or have them made. A code is in use once in a shop."""
+    """Import codes, or have them made. A code is in use once in a shop. The reward's `code_pool` must be true."""
     reward = await rewards.get(tx, caller.shop_id, reward_id, lock=True)
     if not body.codes and body.generate is None:
         raise Unprocessable(errors=[FieldError("/codes", "give codes, or generate")])
+    if not reward.body.code_pool:
+        raise NoCodePool("its codes are made one by one and these would never be given out; set code_pool to true")
     made: tuple[str, ...] = ()
     if body.codes:
         await codes.add(tx, caller.shop_id, reward_id, body.codes)
