@@ -148,9 +148,22 @@ class Ledger:
             book.forgiven += forgiven
         return posted.seq
 
-    def hold(self, book: Book, takes: Sequence[Take], memo: Memo) -> int:
-        """Put points of these lots aside for a redemption."""
+    def restore(self, book: Book, takes: Sequence[Take], memo: Memo) -> int:
+        """What ran out of these lots is there again, for a hold that has them from before they did."""
+        posted, points = self._move(book, takes, "expired", "expired", "available", memo)
+        for take in takes:
+            lot = book.lots[take.lot_id]
+            lot.expired -= take.points
+            lot.remaining += take.points
+        book.balance += points
+        return posted.seq
+
+    def hold(self, book: Book, takes: Sequence[Take], memo: Memo, *, overdrawn: Sequence[Take] = ()) -> int:
+        """Put points of these lots aside for a redemption; the lots lack those ``overdrawn`` of them."""
         posted, points = self._move(book, takes, "held", "available", "held", memo)
+        for take in overdrawn:
+            posted.move("overdrawn", "available", take.points, book.lots[take.lot_id])
+            book.lots[take.lot_id].remaining += take.points
         for take in takes:
             lot = book.lots[take.lot_id]
             lot.remaining -= take.points

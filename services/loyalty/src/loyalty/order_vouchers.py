@@ -1,4 +1,7 @@
-"""Redemptions that orders bring to an end: a held code in ``discounts[].code`` is spent, a refund gives points back."""
+"""Redemptions that orders bring to an end: a held code in ``discounts[].code`` is spent, a refund gives points back.
+
+A code counts as held where the order was placed while it was, also once the timer has rung.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -6,7 +9,7 @@ from typing import Final
 from comeback_contracts.remaining import refunds_of
 from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
-from loyalty import members, redemption_rows, resolving, rewards, tiers
+from loyalty import late_vouchers, members, redemption_rows, resolving, rewards, tiers
 from loyalty.books import Book, Key
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
@@ -14,12 +17,13 @@ from loyalty.order_task import Task
 from loyalty.redemption_rows import Redemption
 from loyalty.redemption_rules import points_to_return
 from loyalty.rules.counting import goods_left
+from loyalty.rules.instants import placed_at
 from loyalty.shop import Shop
 
 _FIND: Final = """
 select r.shop_id, r.redemption_id, r.customer_id
 from unnest($1::text[], $2::text[]) u(shop_id, code) join redemptions r using (shop_id, code)
-where r.state in ('held', 'spent')
+where r.state in ('held', 'spent', 'expired')
 union
 select r.shop_id, r.redemption_id, r.customer_id
 from unnest($3::text[], $4::text[]) u(shop_id, order_id) join redemptions r using (shop_id, order_id)
@@ -36,6 +40,7 @@ class Vouchers:
         self._held: list[Redemption] = []
         self._books: Mapping[Key, Book] = {}
         self._back: list[tuple[str, str]] = []
+        self._taken: list[tuple[str, str]] = []
         self.members: set[Key] = {(shop_id, customer_id) for shop_id, _, customer_id in rows}
 
     @property
@@ -70,15 +75,20 @@ class Vouchers:
                 if one.shop_id == shop_id and one.order_id == order_id and one.state == "spent":
                     self._after_refunds(task, one, ledger, shops[shop_id], notices)
         await redemption_rows.write(tx, self._held)
-        await rewards.put_stock(tx, self._back)
+        await rewards.put_stock(tx, self._back, self._taken)
 
     def _carry(self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices) -> None:
-        if one.state == "held":
+        late = one.state == "expired" and late_vouchers.is_of_its_time(one, placed_at(task.view))
+        if one.state == "held" or late:
             one.order_id, one.changed = task.order.order_id, True
             book = self._books[one.shop_id, one.customer_id]
+            if late:
+                late_vouchers.take_again(ledger, shop, book, one, task.program.negative)
+                if one.reward_id is not None:
+                    self._taken.append((one.shop_id, one.reward_id))
             resolving.spend(ledger, notices, shop, book, one, one.points, task.order.cause)
             tiers.look(ledger, shop, book, ledger.now, notices)
-        elif one.order_id is None:
+        elif one.state == "spent" and one.order_id is None:
             one.order_id, one.changed = task.order.order_id, True
 
     def _after_refunds(self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices) -> None:

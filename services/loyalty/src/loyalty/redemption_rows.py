@@ -28,10 +28,10 @@ from unnest($1::text[], $2::text[]) u(shop_id, redemption_id) join redemptions r
 order by r.shop_id, r.redemption_id"""
 _UPDATE: Final = """
 update redemptions r set order_id = u.order_id, state = u.state, points = u.points, spent = u.spent,
-  returned = u.returned, value = u.value, resolved_at = u.resolved_at
+  returned = u.returned, value = u.value, resolved_at = u.resolved_at, takes = u.takes::jsonb
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-  $9::timestamptz[])
-  u(shop_id, redemption_id, order_id, state, points, spent, returned, value, resolved_at)
+  $9::timestamptz[], $10::text[])
+  u(shop_id, redemption_id, order_id, state, points, spent, returned, value, resolved_at, takes)
 where r.shop_id = u.shop_id and r.redemption_id = u.redemption_id"""
 _SAME: Final = f"""
 select {COLUMNS} from redemptions r
@@ -107,7 +107,6 @@ def read_row(row: asyncpg.Record) -> Redemption:
 
 def values(one: Redemption) -> tuple[Any, ...]:
     """The row of a redemption, in the order of ``COLUMNS``."""
-    takes = [[take.lot_id, take.points] for take in one.takes]
     return (
         one.shop_id,
         one.redemption_id,
@@ -122,12 +121,16 @@ def values(one: Redemption) -> tuple[Any, ...]:
         one.value,
         one.currency,
         one.code,
-        takes,
+        _pairs(one),
         one.source,
         one.created_at,
         one.expires_at,
         one.resolved_at,
     )
+
+
+def _pairs(one: Redemption) -> list[list[str | int]]:
+    return [[take.lot_id, take.points] for take in one.takes]
 
 
 async def find(tx: Connection, shop_id: str, redemption_id: str) -> Redemption | None:
@@ -170,6 +173,7 @@ async def write(tx: Connection, changed: Sequence[Redemption]) -> None:
             one.returned,
             one.value,
             one.resolved_at,
+            msgspec.json.encode(_pairs(one)).decode(),  # the driver takes a list of lists for an array of arrays
         )
         for one in changed
         if one.changed

@@ -54,7 +54,8 @@ left join earned_then e on e.owner = p.owner and e.program_version = l.program_v
 left join tiers_then t on t.customer_id = p.owner
 group by 1, 2 having sum(p.points) <> 0 order by month nulls last, tier nulls first"""
 _LEFT: Final = """
-select coalesce(sum(points) filter (where credit = 'expired'), 0)::bigint as expired,
+select coalesce(sum(points) filter (where credit = 'expired'), 0)::bigint
+    - coalesce(sum(points) filter (where debit = 'expired'), 0)::bigint as expired,
   coalesce(sum(points) filter (where credit = 'spent'), 0)::bigint
     - coalesce(sum(points) filter (where debit = 'spent'), 0)::bigint as spent
 from entries where shop_id = $1 and created_at <= $2"""
@@ -66,7 +67,8 @@ select to_char(created_at at time zone $2, 'YYYY-MM') as month,
     and kind in ('clawed_back', 'pending_cancelled')), 0)::bigint as clawed_back,
   coalesce(sum(points) filter (where kind = 'spent'), 0)::bigint as spent,
   coalesce(sum(points) filter (where kind = 'returned' and debit = 'spent'), 0)::bigint as returned,
-  coalesce(sum(points) filter (where kind = 'expired' and credit = 'expired'), 0)::bigint as expired,
+  coalesce(sum(case when credit = 'expired' then points when debit = 'expired' then -points else 0 end)
+    filter (where kind = 'expired'), 0)::bigint as expired,
   coalesce(sum(case when debit = 'issued' then points when credit = 'issued' then -points else 0 end)
     filter (where kind = 'adjusted'), 0)::bigint as adjusted
 from entries

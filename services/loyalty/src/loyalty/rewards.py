@@ -28,14 +28,15 @@ on conflict (shop_id, reward_id) do update set document = excluded.document, sto
 where rewards.deleted_at is not null
 returning {_COLUMNS}"""
 # Locked in the order of ``granting``, so that two who put back and take several never wait for each other.
-_PUT: Final = """
-with back as (
-  select shop_id, reward_id, count(*) from unnest($1::text[], $2::text[]) back(shop_id, reward_id) group by 1, 2
+_MOVE: Final = """
+with moved as (
+  select shop_id, reward_id, sum(change) as change
+  from unnest($1::text[], $2::text[], $3::bigint[]) moved(shop_id, reward_id, change) group by 1, 2
 ), locked as materialized (
-  select shop_id, reward_id, back.count from back join rewards r using (shop_id, reward_id)
+  select shop_id, reward_id, moved.change from moved join rewards r using (shop_id, reward_id)
   where r.stock_left is not null order by shop_id, reward_id for update of r
 )
-update rewards r set stock_left = r.stock_left + locked.count from locked
+update rewards r set stock_left = greatest(0, r.stock_left + locked.change) from locked
 where r.shop_id = locked.shop_id and r.reward_id = locked.reward_id and r.stock_left is not null"""
 
 
@@ -183,10 +184,15 @@ async def take_stock(tx: Connection, shop_id: str, reward: Reward) -> bool:
     return status == "UPDATE 1"
 
 
-async def put_stock(tx: Connection, rewards: Sequence[tuple[str, str]]) -> None:
-    """Put one of each (shop, reward) back: a hold was cancelled or ran out, or a redemption was returned."""
-    if rewards:
-        await tx.execute(_PUT, [shop_id for shop_id, _ in rewards], [reward_id for _, reward_id in rewards])
+async def put_stock(tx: Connection, rewards: Sequence[tuple[str, str]], taken: Sequence[tuple[str, str]] = ()) -> None:
+    """Put one of each (shop, reward) back: a hold was cancelled or ran out, or a redemption was returned.
+
+    Those ``taken`` were given out by the shop already; where none is left of one, none is taken.
+    """
+    moved = [*rewards, *taken]
+    if moved:
+        counts = [1] * len(rewards) + [-1] * len(taken)
+        await tx.execute(_MOVE, [shop_id for shop_id, _ in moved], [reward_id for _, reward_id in moved], counts)
 
 
 def _document(body: RewardBody) -> dict[str, Any]:

@@ -54,7 +54,8 @@ _LOTS: Final = f"""{_LINES}, replay as (
     sum(case when credit = 'held' then points else 0 end - case when debit = 'held' then points else 0 end) as held,
     sum(case when debit in ('issued', 'transit') and credit in ('available', 'pending') then points else 0 end)
       as earned,
-    sum(case when credit = 'expired' then points else 0 end) as expired,
+    sum(case when credit = 'expired' then points else 0 end - case when debit = 'expired' then points else 0 end)
+      as expired,
     sum(case when debit = 'owed' then points else 0 end - case when credit = 'owed' then points else 0 end) as shortfall
   from lines where lot_id is not null group by shop_id, customer_id, lot_id
 )
