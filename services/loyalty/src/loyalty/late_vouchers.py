@@ -1,10 +1,11 @@
-"""A hold that time has ended is taken again: its order was placed while it lasted, and its event came late.
+"""Points of a redemption that were free meanwhile are taken again, because its order has had the discount.
 
-The shop gave the discount then. That its event was slower than the timer must not make it a present.
+A hold that time has ended is, where its order was placed while it lasted and the event came late; what a cancellation
+or a refund gave back is, where the shop takes that back.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -29,63 +30,101 @@ def is_of_its_time(one: Redemption, placed: datetime) -> bool:
 
 
 def take_again(ledger: Ledger, shop: Shop, book: Book, one: Redemption, negative: Mode) -> None:
-    """Hold an expired redemption's points once more, for ``resolving.spend``. The member's open lots are read.
-
-    Points that ran out when the timer freed them are taken all the same: they would not have, had the order been in
-    time. Others that are gone by now make a balance below 0 with ``allow``; else fewer points are held: a redemption
-    is no order, which could owe the rest.
-    """
+    """Hold an expired redemption's points once more, for ``resolving.spend``. The member's open lots are read."""
     memo = Memo(order_id=one.order_id, redemption_id=one.redemption_id)
-    ran_out = _ran_out(book, one, ledger.now)
-    if ran_out:
-        ledger.restore(book, ran_out, msgspec.structs.replace(memo, reason="late_order"))
-    takes, missing = _there(book, one, ran_out, ledger.now)
-    overdrawn: tuple[Take, ...] = ()
-    if missing and negative == "allow":
-        overdrawn = _of_lots_short(one, takes, missing)
-    elif missing:
+    one.takes, missing = _hold(ledger, book, one.takes, memo, negative)
+    if missing:
         logger.warning("late redemption %s of %s is %d points short", one.redemption_id, one.shop_id, missing)
         _make_less(one, shop, one.points - missing)
-    one.takes = _joined((*takes, *overdrawn))
     one.state, one.resolved_at, one.changed = "held", None, True
-    if one.takes:
-        ledger.hold(book, one.takes, memo, overdrawn=overdrawn)
 
 
-def _ran_out(book: Book, one: Redemption, now: datetime) -> tuple[Take, ...]:
-    """What ran out because the hold ended: points that are held or spent do not run out."""
+def spend_again(ledger: Ledger, book: Book, one: Redemption, until: int, negative: Mode) -> None:
+    """Spend again what a return gave back, until ``until`` points of the redemption are returned: its order lives on.
+
+    What is not there any more stays returned. Nothing is told: the return was not, and the redemption was before.
+    """
+    memo = Memo(order_id=one.order_id, redemption_id=one.redemption_id, reason="order_changed")
+    kept = one.takes_of_first(one.spent - one.returned)
+    wanted = _without(one.takes_of_first(one.spent - until), kept)
+    takes, missing = _hold(ledger, book, wanted, memo, negative)
+    if missing:
+        logger.warning("redemption %s of %s is %d points short", one.redemption_id, one.shop_id, missing)
+    if takes:
+        ledger.spend(book, takes, memo)
+        still = _without(one.spent_takes, one.takes_of_first(one.spent - until - missing))
+        one.takes = _joined((*kept, *takes, *still))
+        one.returned, one.changed = until + missing, True
+        if one.state == "returned":
+            one.state, one.resolved_at = "spent", ledger.now
+
+
+def _hold(
+    ledger: Ledger, book: Book, wanted: tuple[Take, ...], memo: Memo, negative: Mode
+) -> tuple[tuple[Take, ...], int]:
+    """Hold points that were in these lots; answers the lots they were taken from, and how many are missing.
+
+    Points that ran out when they were freed are taken all the same: they would not have, had the order been in time.
+    Others that are gone by now make a balance below 0 with ``allow``; else they are missing: a redemption is no order,
+    which could owe the rest.
+    """
+    ran_out = _ran_out(book, wanted, ledger.now)
+    if ran_out:
+        ledger.restore(book, ran_out, msgspec.structs.replace(memo, reason="late_order"))
+    takes, missing = _there(book, wanted, ran_out, ledger.now)
+    overdrawn: tuple[Take, ...] = ()
+    if missing and negative == "allow":
+        overdrawn, missing = _first(_without(wanted, takes), missing), 0
+    takes = _joined((*takes, *overdrawn))
+    if takes:
+        ledger.hold(book, takes, memo, overdrawn=overdrawn)
+    return takes, missing
+
+
+def _ran_out(book: Book, wanted: Iterable[Take], now: datetime) -> tuple[Take, ...]:
+    """What ran out because it was freed: points that are held or spent do not run out."""
     takes = []
-    for take in one.takes:
+    for take in wanted:
         lot = book.lots[take.lot_id]
         if lot.expired and lot.expires_at is not None and lot.expires_at <= now:
             takes.append(Take(take.lot_id, min(take.points, lot.expired)))
     return tuple(takes)
 
 
-def _there(book: Book, one: Redemption, ran_out: Iterable[Take], now: datetime) -> tuple[tuple[Take, ...], int]:
+def _there(book: Book, wanted: Sequence[Take], ran_out: Iterable[Take], now: datetime) -> tuple[tuple[Take, ...], int]:
     """What of the points can be taken, from the lots that they were in first, and how many are missing."""
     lots = {lot.lot_id: lot for lot in book.spendable(now)}
     takes = list(ran_out)
-    for take in one.takes:
+    for take in wanted:
         if take.lot_id in lots:
             lot = lots[take.lot_id]
             part = min(take.points, lot.remaining)
             takes.append(Take(take.lot_id, part))
             lots[take.lot_id] = msgspec.structs.replace(lot, remaining=lot.remaining - part)
-    others, missing = allocate(lots.values(), one.points - sum(take.points for take in takes))
+    others, missing = allocate(lots.values(), _sum(wanted) - _sum(takes))
     return (*takes, *others), missing
 
 
-def _of_lots_short(one: Redemption, takes: tuple[Take, ...], missing: int) -> tuple[Take, ...]:
-    """The missing points as those of the lots that they were in: a return gives them back with the same expiry."""
-    found = {take.lot_id: take.points for take in _joined(takes)}
-    short = []
-    for take in one.takes:
-        part = min(missing, max(0, take.points - found.get(take.lot_id, 0)))
+def _sum(takes: Iterable[Take]) -> int:
+    return sum(take.points for take in takes)
+
+
+def _without(takes: Iterable[Take], others: Iterable[Take]) -> tuple[Take, ...]:
+    """What of each lot is more than the others have of it."""
+    found = {take.lot_id: take.points for take in _joined(others)}
+    rest = (Take(take.lot_id, take.points - found.get(take.lot_id, 0)) for take in takes)
+    return tuple(take for take in rest if take.points > 0)
+
+
+def _first(takes: Iterable[Take], points: int) -> tuple[Take, ...]:
+    """The first so many points of these lots. So a return gives them back with the expiry that they had."""
+    found = []
+    for take in takes:
+        part = min(points, take.points)
         if part:
-            short.append(Take(take.lot_id, part))
-            missing -= part
-    return tuple(short)
+            found.append(Take(take.lot_id, part))
+            points -= part
+    return tuple(found)
 
 
 def _make_less(one: Redemption, shop: Shop, points: int) -> None:
@@ -96,7 +135,7 @@ def _make_less(one: Redemption, shop: Shop, points: int) -> None:
         one.value = value_of(shop.current.document, points, rate)
 
 
-def _joined(takes: tuple[Take, ...]) -> tuple[Take, ...]:
+def _joined(takes: Iterable[Take]) -> tuple[Take, ...]:
     """One take per lot, in the order of the first ones."""
     sums: dict[str, int] = {}
     for take in takes:

@@ -88,7 +88,7 @@ class Task:
     @property
     def _is_redated(self) -> bool:
         """Whether the order was earned at another instant than was known before."""
-        before = self.order.before
+        before = None if self.order.before is None else self.order.before.view
         return before is not None and before.placed_at is not None and earned_at(self.program, before) != self.at
 
     def needs_lots(self) -> Iterator[Book]:

@@ -6,6 +6,7 @@ A code counts as held where the order was placed while it was, also once the tim
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from comeback_contracts.order_view import OrderView
 from comeback_contracts.remaining import refunds_of
 from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
@@ -27,7 +28,7 @@ where r.state in ('held', 'spent', 'expired')
 union
 select r.shop_id, r.redemption_id, r.customer_id
 from unnest($3::text[], $4::text[]) u(shop_id, order_id) join redemptions r using (shop_id, order_id)
-where r.state = 'spent'"""
+where r.state in ('spent', 'returned')"""
 
 
 class Vouchers:
@@ -64,6 +65,7 @@ class Vouchers:
 
     async def apply(self, tx: Connection, ledger: Ledger, shops: Mapping[str, Shop], notices: Notices) -> None:
         """Spend and give back, order by order."""
+        by_hand = await redemption_rows.returned_by_hand(tx, self._perhaps_too_much())
         by_code = {(one.shop_id, one.code): one for one in self._held}
         for task in self._tasks:
             shop_id, order_id = task.order.key
@@ -72,8 +74,9 @@ class Vouchers:
                 if one is not None:
                     self._carry(task, one, ledger, shops[shop_id], notices)
             for one in self._held if _may_return(task) else ():
-                if one.shop_id == shop_id and one.order_id == order_id and one.state == "spent":
+                if one.shop_id == shop_id and one.order_id == order_id and one.state in ("spent", "returned"):
                     self._after_refunds(task, one, ledger, shops[shop_id], notices)
+                    self._after_less(task, one, ledger, shops[shop_id], notices, by_hand.get(one.key, 0))
         await redemption_rows.write(tx, self._held)
         await rewards.put_stock(tx, self._back, self._taken)
 
@@ -92,15 +95,43 @@ class Vouchers:
             one.order_id, one.changed = task.order.order_id, True
 
     def _after_refunds(self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices) -> None:
-        left, full = goods_left(task.view)
-        back = points_to_return(task.program.document.spent_points, one.spent, left=left, full=full)
+        back = _to_return(task, one)
         if back > one.returned:
             book = self._books[one.shop_id, one.customer_id]
+            left, _ = goods_left(task.view)
             reason = "order_cancelled" if left == 0 and not refunds_of(task.view) else "order_refunded"
             resolving.give_back(ledger, notices, shop, book, one, back, reason)
             tiers.look(ledger, shop, book, ledger.now, notices)  # what came back counts where tiers count balances
             if one.state == "returned" and one.reward_id is not None:
                 self._back.append((one.shop_id, one.reward_id))
+
+    def _after_less(
+        self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices, by_hand: int
+    ) -> None:
+        """The order lives on, or less of it was refunded than was said before; what was returned by hand stays so."""
+        until = max(by_hand, _to_return(task, one))
+        if until < one.returned:
+            was = one.state
+            book = self._books[one.shop_id, one.customer_id]
+            late_vouchers.spend_again(ledger, book, one, until, task.program.negative)
+            tiers.look(ledger, shop, book, ledger.now, notices)
+            if was != one.state and one.reward_id is not None:
+                self._taken.append((one.shop_id, one.reward_id))
+
+    def _perhaps_too_much(self) -> list[tuple[str, str]]:
+        """Redemptions of which more was returned than their order asks for now."""
+        tasks = {task.order.key: task for task in self._tasks if _may_return(task)}
+        found = []
+        for one in self._held:
+            task = tasks.get((one.shop_id, one.order_id or "")) if one.returned else None
+            if task is not None and _to_return(task, one) < one.returned:
+                found.append(one.key)
+        return found
+
+
+def _to_return(task: Task, one: Redemption) -> int:
+    left, full = goods_left(task.view)
+    return points_to_return(task.program.document.spent_points, one.spent, left=left, full=full)
 
 
 def _codes(task: Task) -> list[str]:
@@ -108,7 +139,7 @@ def _codes(task: Task) -> list[str]:
 
 
 async def find(tx: Connection, tasks: Sequence[Task]) -> Vouchers:
-    """The redemptions whose code these orders carry, or that were spent on the refunded and cancelled among them."""
+    """The redemptions whose code these orders carry, or that were spent on those ever refunded or cancelled."""
     # Made codes are upper case. Shops take them as they are typed, and some write them in lower case.
     codes = sorted(
         {(task.order.shop_id, one) for task in tasks for code in _codes(task) for one in (code, code.upper())}
@@ -127,5 +158,9 @@ async def find(tx: Connection, tasks: Sequence[Task]) -> Vouchers:
 
 
 def _may_return(task: Task) -> bool:
-    order = task.view
+    before = task.order.before
+    return _is_ended(task.view) or (before is not None and _is_ended(before.view))
+
+
+def _is_ended(order: OrderView) -> bool:
     return bool(order.refunds) or order.state == "cancelled" or order.payment_state in ("refunded", "voided")

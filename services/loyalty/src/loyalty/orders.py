@@ -7,7 +7,6 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from comeback_contracts.order_view import OrderView
 from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
@@ -53,7 +52,7 @@ _decode_usage = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
 class OrderRow:
     """One order. ``customer_id`` is the member it is settled to, ``kept`` None until it has counted for them.
 
-    ``lot_id`` is its one lot, of whichever member; ``before`` what was known before the events of this batch.
+    ``lot_id`` is its one lot, of whichever member; ``before`` what was known before the events of this transaction.
     """
 
     __slots__ = (
@@ -81,6 +80,7 @@ class OrderRow:
         self.lot_id = lot_of(order_id)
         self.revision = 0
         self.known: Known | None = None
+        self.before: Known | None = None
         self.customer_id: str | None = None
         self.program_version: int | None = None
         self.kept: Kept | None = None
@@ -89,7 +89,6 @@ class OrderRow:
         self.amount = 0
         self.waiting = False
         self.former: tuple[str, ...] = ()
-        self.before: OrderView | None = None
         self.cause: Event | None = None
         self.changed = False
 
@@ -127,8 +126,7 @@ class OrderRow:
         """Merge what an event says."""
         merged = told if self.known is None else self.known.merged_with(told)
         if merged is not self.known:
-            if self.before is None and self.known is not None:
-                self.before = self.known.view
+            self.before = self.before or self.known
             self.known, self.cause, self.changed = merged, cause, True
 
 

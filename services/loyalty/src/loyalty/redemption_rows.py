@@ -37,7 +37,14 @@ _SAME: Final = f"""
 select {COLUMNS} from redemptions r
 where shop_id = $1 and order_id = $2 and customer_id = $3 and asked = $4 and source = 'order'
   and state in ('held', 'spent') order by created_at limit 1"""
-
+# Entries stay under the id of somebody who was merged.
+_BY_HAND: Final = """
+select r.shop_id, r.redemption_id, sum(e.points)::bigint as points
+from unnest($1::text[], $2::text[]) u(shop_id, redemption_id) join redemptions r using (shop_id, redemption_id)
+join members m on m.shop_id = r.shop_id and (m.customer_id = r.customer_id or m.merged_into = r.customer_id)
+join entries e on e.shop_id = m.shop_id and e.customer_id = m.customer_id and e.redemption_id = r.redemption_id
+where e.kind = 'returned' and e.debit = 'spent' and e.reason is null
+group by r.shop_id, r.redemption_id"""
 
 _TAKES: Final = COLUMNS.split(", ").index("r.takes")
 
@@ -159,6 +166,15 @@ async def lock(tx: Connection, keys: Iterable[tuple[str, str]]) -> list[Redempti
         return []
     rows = await tx.fetch(_LOCK, [key[0] for key in wanted], [key[1] for key in wanted])
     return [read_row(row) for row in rows]
+
+
+async def returned_by_hand(tx: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """How many points of redemptions somebody gave back, and no order; of most none, which are not in the answer."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    rows = await tx.fetch(_BY_HAND, [key[0] for key in wanted], [key[1] for key in wanted])
+    return {(row["shop_id"], row["redemption_id"]): row["points"] for row in rows}
 
 
 async def write(tx: Connection, changed: Sequence[Redemption]) -> None:
