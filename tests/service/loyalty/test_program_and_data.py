@@ -127,6 +127,27 @@ async def test_a_reward_that_cannot_be_taken_is_409(shop: World, more: dict[str,
     assert await shop.snapshot() == before
 
 
+@pytest.mark.parametrize(
+    ("more", "detail"),
+    [
+        (
+            {"valid_from": "2027-01-01T00:00:00+01:00"},
+            "the reward can be taken from 2026-12-31T23:00:00Z on (valid_from)",
+        ),
+        (
+            {"valid_until": "2026-03-10T12:00:00Z"},
+            "the reward could be taken until 2026-03-10T12:00:00Z (valid_until)",
+        ),
+        ({"active": False}, "the reward is not active"),
+    ],
+    ids=["not_yet", "over", "inactive"],
+)
+async def test_a_reward_that_is_not_available_says_why(shop: World, more: Json, detail: str) -> None:
+    await shop.post("rewards", {**REWARD, **more})
+    await shop.adjust(10)
+    assert (await shop.post("members/c1/redemptions", {"reward_id": "r"}, status=409))["detail"] == detail
+
+
 async def test_a_limit_per_member_counts_what_was_not_given_back(shop: World) -> None:
     await shop.post("rewards", {**REWARD, "limit_per_member": 1, "stock": 5})
     await shop.adjust(100)

@@ -138,8 +138,9 @@ async def give_back(tx: Connection, desk: Desk, redemption_id: str, *, actor: st
 
 def check_open(shop: Shop, book: Book, reward: Reward, now: datetime) -> None:
     """Whether a member may take a reward now; their limit and points aside. Raises what refuses it (409)."""
-    if not reward.is_open(now):
-        raise RewardNotAvailable
+    closed = reward.why_closed(now)
+    if closed is not None:
+        raise RewardNotAvailable(closed)
     if not reward.is_for(shop, book.standing.level_id):
         raise TierRequired(f"the reward is for {', '.join(dict.fromkeys(reward.tiers(shop)))}")
     if reward.stock_left is not None and reward.stock_left <= 0:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from comeback_contracts.instants import format_instant
 from comeback_kit.db import Connection
 from comeback_kit.paging import encode_cursor
 from loyalty import audit, cursors
@@ -91,12 +92,18 @@ class Reward:
 
     def is_open(self, now: datetime) -> bool:
         """Whether it can be taken at this time."""
+        return self.why_closed(now) is None
+
+    def why_closed(self, now: datetime) -> str | None:
+        """Why it cannot be taken at this time; None where it can."""
         body = self.body
-        return (
-            body.active
-            and (body.valid_from is None or body.valid_from <= now)
-            and (body.valid_until is None or now < body.valid_until)
-        )
+        if not body.active:
+            return "the reward is not active"
+        if body.valid_from is not None and now < body.valid_from:
+            return f"the reward can be taken from {format_instant(body.valid_from)} on (valid_from)"
+        if body.valid_until is not None and body.valid_until <= now:
+            return f"the reward could be taken until {format_instant(body.valid_until)} (valid_until)"
+        return None
 
 
 async def create(tx: Connection, shop_id: str, body: RewardBody, *, ids: Ids, actor: str, now: datetime) -> Reward:
