@@ -70,7 +70,7 @@ def _hold(
     """
     ran_out = _ran_out(book, wanted, ledger.now)
     if ran_out:
-        ledger.restore(book, ran_out, msgspec.structs.replace(memo, reason="late_order"))
+        ledger.restore(book, ran_out, msgspec.structs.replace(memo, reason=memo.reason or "late_order"))
     takes, missing = _there(book, wanted, ran_out, ledger.now)
     overdrawn: tuple[Take, ...] = ()
     if missing and negative == "allow":
