@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from loyalty import earning
 from tests.service.loyalty.world import Json, World, instant
 
 PLACED: Final = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -97,3 +98,11 @@ async def test_a_sliding_end_is_not_drawn_nearer(shop: World) -> None:
     before = [one[2] for one in await dates(shop)]
     await take(shop, {"paid_at": None})
     assert [one[2] for one in await dates(shop)] == before
+
+
+async def test_orders_that_nobody_has_weighed_yet_are_dated_anew(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a large batch of one member PostgreSQL answers before most of them are."""
+    await shop.program(expiry=MONTH)
+    monkeypatch.setattr(earning, "_weighed", lambda _tasks: iter(()))
+    await take(shop, {"paid_at": None}, {"paid_at": instant(PAID)})
+    assert await dates(shop) == [("2026-03-09T09:00:00Z", "2026-03-09T09:00:00Z", "2026-04-10T00:00:00Z")]

@@ -89,7 +89,9 @@ class Task:
     def _is_redated(self) -> bool:
         """Whether the order was earned at another instant than was known before."""
         before = None if self.order.before is None else self.order.before.view
-        return before is not None and before.placed_at is not None and earned_at(self.program, before) != self.at
+        if before is None or before.placed_at is None or not self.weigh():
+            return False
+        return earned_at(self.program, before) != self.at
 
     def needs_lots(self) -> Iterator[Book]:
         """The members whose lots this settlement may look at."""

@@ -48,7 +48,7 @@ class Settling:
             if evaluation.points == order.settled and evaluation.amount == order.amount:
                 return  # nothing moved, so the lot was not read
             raise AssertionError(f"the lot of order {order.order_id} was not read")
-        if task.at is not None and task.at != lot.earned_at:
+        if task.weigh() and task.at is not None and task.at != lot.earned_at:
             redate(self.ledger, self.notices, task, book, lot, begins=self._available_at(task, task.at))
         self._reschedule(task, book, lot)
         self._post(task, book, lot, evaluation, self._reason(task))
