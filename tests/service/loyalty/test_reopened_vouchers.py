@@ -162,3 +162,28 @@ async def test_the_account_that_the_member_was_merged_into(shop: World) -> None:
     await shop.take(reopened(shop, held, 2, payment_state="refunded"))
     await shop.take(reopened(shop, held, 3, refunds=[{**refunds[0], "amount": 1}]))
     assert await redemption(shop, held) == ("spent", 150)
+
+
+@pytest.mark.parametrize("more", [0, 60])
+async def test_other_lots_that_pay_for_a_corrected_refund_get_their_own_back(shop: World, more: int) -> None:
+    """Lots that the redemption took from are in part returned and in part not, with those of others in between."""
+    await shop.program(rules=[], spent_points="proportional")
+    await shop.adjust(300 - more, expires_at="2027-01-01T00:00:00Z")
+    if more:
+        await shop.adjust(more, expires_at="2028-01-01T00:00:00Z")
+    held = await shop.pay(300, "1001")
+    await shop.take(order(shop, held, 0))
+    refunds = [{"refund_id": "r1", "at": instant(START), "amount": 5_000}]
+    await shop.take(order(shop, held, 1, kind="order.updated", refunds=refunds))
+    other = await shop.pay(150 - more, "other")
+    await shop.post(f"redemptions/{other['redemption_id']}/confirm")
+    await shop.adjust(200, expires_at="2029-01-01T00:00:00Z")
+    refunds[0]["amount"] = 2_000
+    await shop.take(order(shop, held, 2, kind="order.updated", refunds=refunds))
+    assert await redemption(shop, held) == ("spent", 60)
+    assert await lots(shop) == [110 + more]
+    await shop.take(cancelled(shop, held, 3))
+    assert await redemption(shop, held) == ("returned", 300)
+    assert await lots(shop) == [150, *([more] if more else []), 200]
+    await shop.post(f"redemptions/{other['redemption_id']}/return")
+    assert await lots(shop) == [300 - more, *([more] if more else []), 200]

@@ -13,7 +13,7 @@ import msgspec
 
 from loyalty.books import Book
 from loyalty.ledger import Ledger
-from loyalty.lots import Take, allocate
+from loyalty.lots import Take, allocate, joined, part_of
 from loyalty.memo import Memo
 from loyalty.redemption_rows import Redemption
 from loyalty.redemption_rules import value_of
@@ -46,14 +46,14 @@ def spend_again(ledger: Ledger, book: Book, one: Redemption, until: int, negativ
     """
     memo = Memo(order_id=one.order_id, redemption_id=one.redemption_id, reason="order_changed")
     kept = one.takes_of_first(one.spent - one.returned)
-    wanted = _without(one.takes_of_first(one.spent - until), kept)
+    wanted = joined(part_of(one.takes, one.spent - one.returned, one.spent - until))
     takes, missing = _hold(ledger, book, wanted, memo, negative)
     if missing:
         logger.warning("redemption %s of %s is %d points short", one.redemption_id, one.shop_id, missing)
     if takes:
         ledger.spend(book, takes, memo)
-        still = _without(one.spent_takes, one.takes_of_first(one.spent - until - missing))
-        one.takes = _joined((*kept, *takes, *still))
+        # Not joined: what stays returned of a lot comes after the other lots that were taken from in its stead.
+        one.takes = (*kept, *takes, *part_of(one.takes, one.spent - until - missing, one.spent))
         one.returned, one.changed = until + missing, True
         if one.state == "returned":
             one.state, one.resolved_at = "spent", ledger.now
@@ -74,8 +74,9 @@ def _hold(
     takes, missing = _there(book, wanted, ran_out, ledger.now)
     overdrawn: tuple[Take, ...] = ()
     if missing and negative == "allow":
-        overdrawn, missing = _first(_without(wanted, takes), missing), 0
-    takes = _joined((*takes, *overdrawn))
+        # The first ones, so that a return gives them back with the expiry that they had.
+        overdrawn, missing = part_of(_without(wanted, takes), 0, missing), 0
+    takes = joined((*takes, *overdrawn))
     if takes:
         ledger.hold(book, takes, memo, overdrawn=overdrawn)
     return takes, missing
@@ -111,20 +112,9 @@ def _sum(takes: Iterable[Take]) -> int:
 
 def _without(takes: Iterable[Take], others: Iterable[Take]) -> tuple[Take, ...]:
     """What of each lot is more than the others have of it."""
-    found = {take.lot_id: take.points for take in _joined(others)}
+    found = {take.lot_id: take.points for take in joined(others)}
     rest = (Take(take.lot_id, take.points - found.get(take.lot_id, 0)) for take in takes)
     return tuple(take for take in rest if take.points > 0)
-
-
-def _first(takes: Iterable[Take], points: int) -> tuple[Take, ...]:
-    """The first so many points of these lots. So a return gives them back with the expiry that they had."""
-    found = []
-    for take in takes:
-        part = min(points, take.points)
-        if part:
-            found.append(Take(take.lot_id, part))
-            points -= part
-    return tuple(found)
 
 
 def _make_less(one: Redemption, shop: Shop, points: int) -> None:
@@ -133,11 +123,3 @@ def _make_less(one: Redemption, shop: Shop, points: int) -> None:
     rate = None if one.currency is None else shop.current.rate(one.currency)
     if one.source == "order" and rate is not None:
         one.value = value_of(shop.current.document, points, rate)
-
-
-def _joined(takes: Iterable[Take]) -> tuple[Take, ...]:
-    """One take per lot, in the order of the first ones."""
-    sums: dict[str, int] = {}
-    for take in takes:
-        sums[take.lot_id] = sums.get(take.lot_id, 0) + take.points
-    return tuple(Take(lot_id, points) for lot_id, points in sums.items() if points)

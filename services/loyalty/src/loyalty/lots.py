@@ -57,3 +57,22 @@ def give_back(takes: Sequence[Take], points: int) -> tuple[Take, ...]:
         returned.append(Take(take.lot_id, part))
         points -= part
     return tuple(returned)
+
+
+def part_of(takes: Iterable[Take], start: int, end: int) -> tuple[Take, ...]:
+    """What lots the points from the one after ``start`` to the one at ``end`` are in, as they were taken."""
+    found = []
+    for take in takes:
+        part = min(take.points, end) - max(0, start)
+        if part > 0:
+            found.append(Take(take.lot_id, part))
+        start, end = start - take.points, end - take.points
+    return tuple(found)
+
+
+def joined(takes: Iterable[Take]) -> tuple[Take, ...]:
+    """One take per lot, in the order of the first ones."""
+    sums: dict[str, int] = {}
+    for take in takes:
+        sums[take.lot_id] = sums.get(take.lot_id, 0) + take.points
+    return tuple(Take(lot_id, points) for lot_id, points in sums.items() if points)

@@ -8,8 +8,7 @@ import asyncpg
 import msgspec
 
 from comeback_kit.db import Connection
-from loyalty.lots import Take
-from loyalty.lots import give_back as split_back
+from loyalty.lots import Take, joined, part_of
 
 State = Literal["held", "spent", "cancelled", "expired", "returned"]
 Source = Literal["reward", "order", "tier"]
@@ -50,7 +49,11 @@ _TAKES: Final = COLUMNS.split(", ").index("r.takes")
 
 
 class Redemption(msgspec.Struct):
-    """One redemption. ``points`` is what it holds or has spent, ``takes`` the lots it took them from, in that order."""
+    """One redemption. ``points`` is what it holds or has spent, ``takes`` the lots it took them from, in that order.
+
+    The last of them come back first. A lot is there twice where points of it came back and those of others were taken
+    in their stead: these come between what stays spent of it and what came back.
+    """
 
     shop_id: str
     redemption_id: str
@@ -77,27 +80,14 @@ class Redemption(msgspec.Struct):
         """(shop_id, redemption_id)"""
         return self.shop_id, self.redemption_id
 
-    @property
-    def spent_takes(self) -> tuple[Take, ...]:
-        """What of the lots is spent; a confirm of fewer points freed the last ones taken."""
-        return self.takes_of_first(self.spent)
-
     def takes_of_first(self, points: int) -> tuple[Take, ...]:
         """The lots of the first so many points."""
-        freed = {take.lot_id: take.points for take in split_back(self.takes, _sum(self.takes) - points)}
-        kept = (Take(take.lot_id, take.points - freed.get(take.lot_id, 0)) for take in self.takes)
-        return tuple(take for take in kept if take.points)
+        return part_of(self.takes, 0, points)
 
     def returning(self, until: int) -> tuple[Take, ...]:
-        """The lots that get points back when ``until`` of the spent points have come back in all."""
-        before = {take.lot_id: take.points for take in split_back(self.spent_takes, self.returned)}
-        after = split_back(self.spent_takes, until)
-        news = (Take(take.lot_id, take.points - before.get(take.lot_id, 0)) for take in after)
-        return tuple(take for take in news if take.points)
-
-
-def _sum(takes: Iterable[Take]) -> int:
-    return sum(take.points for take in takes)
+        """The lots that get points back when ``until`` of the spent points have come back in all: the last first."""
+        news = part_of(self.takes, self.spent - until, self.spent - self.returned)
+        return joined(reversed(news))
 
 
 def from_values(row: Sequence[Any]) -> Redemption:
