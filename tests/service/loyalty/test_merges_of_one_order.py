@@ -195,3 +195,28 @@ async def test_points_that_ran_out_hide_no_deficit(shop: World, negative: str) -
     await merged(shop, "b", "c")
     await shop.days(5)
     await shop.check()
+
+
+@WAYS
+@pytest.mark.parametrize("window", ["calendar_year", "rolling_12m"])
+@pytest.mark.parametrize("used", ["held", "spent"])
+async def test_points_count_for_a_tier_as_soon_as_they_can_be_spent(
+    shop: World, first: str, second: str, window: str, used: str
+) -> None:
+    """The first one's lot is active and used, the second one's would be pending for two more days."""
+    levels = [{"id": "s", "threshold": 100}]
+    tiers = {"basis": "points", "window": window, "downgrade": "full", "levels": levels}
+    await shop.program(pending=PENDING, tiers=tiers, negative="pending_only")
+    await shop.order("1", 10_000, first, placed_at=shop.now - timedelta(days=10))
+    redemption = await shop.pay(100, "x", first)
+    if used == "spent":
+        await shop.post(f"redemptions/{redemption['redemption_id']}/confirm")
+    later = instant(shop.now + timedelta(seconds=1))
+    await shop.order("1", 10_000, second, placed_at=shop.now - timedelta(days=1), updated_at=later)
+    await merged(shop, "b", "c")
+    (lot,) = await shop.lots("c")
+    assert lot["available_at"] <= instant(shop.now)
+    assert await shop.tier("c") == "s"
+    await shop.days(5)
+    assert await shop.tier("c") == "s"
+    await shop.check()

@@ -66,6 +66,8 @@ async def make_alike(tx: Connection, desk: Desk, gone: Book, stays: Book) -> lis
         for book, other in ((gone, stays), (stays, gone)):
             lot = book.lots[lot_id]
             if other.lots[lot_id].active and not lot.active:
+                if lot.available_at is None or lot.available_at > desk.now:
+                    lot.available_at = desk.now  # by which tiers count its points: not later than they can be spent
                 lot_care.activate(desk.ledger, desk.notices, desk.shop, book, lot)
     return shared
 
