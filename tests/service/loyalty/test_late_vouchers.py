@@ -174,15 +174,47 @@ async def test_the_hold_of_an_order_that_does_not_carry_its_code_stays_free(shop
     assert (await redemption(shop, held))["state"] == "expired"
 
 
-async def test_stock_that_is_gone_is_not_below_0(shop: World) -> None:
+@pytest.mark.parametrize("first", ["late", "other"])
+async def test_stock_that_is_gone_is_not_given_twice(shop: World, first: str) -> None:
+    """The one piece has gone to somebody else, and the late order has it nevertheless: the first back is owed."""
     await shop.adjust(300)
-    await shop.adjust(300, "c2")
+    for one in ("c2", "c3"):
+        await shop.adjust(300, one)
     held = await hold(shop, "reward", stock=1, limit_per_member=1)
+    await run_out(shop, held)
+    other = await shop.post("members/c2/redemptions", {"reward_id": "mug"}, status=201)
+    await shop.take(carrying(shop, held))
+    assert (await redemption(shop, held))["state"] == "spent"
+    for stock, who in enumerate(["late", "other"] if first == "late" else ["other", "late"]):
+        assert (await shop.get("rewards/mug"))["stock"] == 0
+        refused = await shop.post("members/c3/redemptions", {"reward_id": "mug"}, status=409)
+        assert refused["code"] == "out_of_stock"
+        shown = await shop.get("me/rewards", client=shop.service.customer("c3"))
+        assert "mug" not in [one["reward_id"] for one in shown["items"]]
+        if who == "late":
+            await shop.cancel_order("1001", updated_at=instant(shop.now))
+        else:
+            await shop.post(f"redemptions/{other['redemption_id']}/cancel", status=200)
+        assert (await shop.get("rewards/mug"))["stock"] == stock
+
+
+async def test_a_tier_gives_nothing_that_is_owed(shop: World) -> None:
+    for one in ("c1", "c2"):
+        await shop.adjust(300, one)
+    held = await hold(shop, "reward", stock=1)
     await run_out(shop, held)
     await shop.post("members/c2/redemptions", {"reward_id": "mug"}, status=201)
     await shop.take(carrying(shop, held))
-    assert (await redemption(shop, held))["state"] == "spent"
-    assert (await shop.get("rewards/mug"))["stock"] == 0
+    gold = {"id": "gold", "name": "Gold", "threshold": 1_000, "entry": {"reward_ids": ["mug"]}}
+    await shop.program(tiers={"basis": "points", "levels": [gold]})
+    for one in ("c4", "c5", "c6"):
+        await shop.order(one, 150_000, one)
+    assert [await shop.tier(one) for one in ("c4", "c5", "c6")] == ["gold"] * 3
+    for one in ("c4", "c5", "c6"):
+        assert (await shop.get(f"members/{one}/redemptions"))["items"] == []
+    together = [shop.order_event(f"{n}", 150_000, f"d{n}") for n in range(3)]
+    await shop.take(*together)
+    assert [(await shop.get(f"members/d{n}/redemptions"))["items"] for n in range(3)] == [[]] * 3
 
 
 async def test_a_limit_is_not_asked_again(shop: World) -> None:

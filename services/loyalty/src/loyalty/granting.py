@@ -47,7 +47,7 @@ async def give(tx: Connection, ledger: Ledger) -> None:
     for key, reward in found.items():
         mine = [one for one in grants if (one.book.shop_id, one.reward_id) == key]
         if reward.stock_left is not None:
-            mine = mine[: reward.stock_left]
+            mine = mine[: max(0, reward.stock_left)]
         ids = [RANDOM.new_id("red") for _ in mine]
         codes = await _codes(tx, key, reward, ids)
         for one, redemption_id in zip(mine, ids, strict=True):

@@ -143,7 +143,7 @@ def check_open(shop: Shop, book: Book, reward: Reward, now: datetime) -> None:
         raise RewardNotAvailable(closed)
     if not reward.is_for(shop, book.standing.level_id):
         raise TierRequired(f"the reward is for {', '.join(dict.fromkeys(reward.tiers(shop)))}")
-    if reward.stock_left is not None and reward.stock_left <= 0:
+    if not reward.is_in_stock:
         raise OutOfStock
 
 

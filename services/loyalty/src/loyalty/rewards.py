@@ -28,6 +28,7 @@ on conflict (shop_id, reward_id) do update set document = excluded.document, sto
   created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = null
 where rewards.deleted_at is not null
 returning {_COLUMNS}"""
+# Below 0 more were given out than there were: what comes back next is owed, and no one else's to take.
 # Locked in the order of ``granting``, so that two who put back and take several never wait for each other.
 _MOVE: Final = """
 with moved as (
@@ -37,7 +38,7 @@ with moved as (
   select shop_id, reward_id, moved.change from moved join rewards r using (shop_id, reward_id)
   where r.stock_left is not null order by shop_id, reward_id for update of r
 )
-update rewards r set stock_left = greatest(0, r.stock_left + locked.change) from locked
+update rewards r set stock_left = r.stock_left + locked.change from locked
 where r.shop_id = locked.shop_id and r.reward_id = locked.reward_id and r.stock_left is not null"""
 
 
@@ -74,12 +75,17 @@ class Reward:
         values = self.body.model_dump(exclude={"reward_id", "stock"})
         return RewardAnswer(
             reward_id=self.reward_id,
-            stock=self.stock_left,
+            stock=None if self.stock_left is None else max(0, self.stock_left),
             created_at=self.created_at,
             updated_at=self.updated_at,
             **values,
             **more,
         )
+
+    @property
+    def is_in_stock(self) -> bool:
+        """Whether one is left, or its stock is not counted."""
+        return self.stock_left is None or self.stock_left > 0
 
     def tiers(self, shop: Shop) -> tuple[str, ...]:
         """The levels whose members may take it: those that it names, and those that name it; none means everybody."""
@@ -174,7 +180,7 @@ async def page(tx: Connection, shop_id: str, limit: int, cursor: str | None) -> 
 async def open_ones(tx: Connection, shop_id: str, now: datetime) -> Sequence[Reward]:
     """All rewards that can be taken now, cheapest first."""
     rows = await tx.fetch(f"select {_COLUMNS} from rewards where shop_id = $1 and deleted_at is null", shop_id)
-    found = [reward for reward in (Reward.read(row) for row in rows) if reward.is_open(now) and reward.stock_left != 0]
+    found = [reward for reward in (Reward.read(row) for row in rows) if reward.is_open(now) and reward.is_in_stock]
     return sorted(found, key=lambda one: (one.body.points, one.reward_id))
 
 
@@ -194,7 +200,7 @@ async def take_stock(tx: Connection, shop_id: str, reward: Reward) -> bool:
 async def put_stock(tx: Connection, rewards: Sequence[tuple[str, str]], taken: Sequence[tuple[str, str]] = ()) -> None:
     """Put one of each (shop, reward) back: a hold was cancelled or ran out, or a redemption was returned.
 
-    Those ``taken`` were given out by the shop already; where none is left of one, none is taken.
+    Those ``taken`` were given out by the shop already; where none is left of one, one is owed.
     """
     moved = [*rewards, *taken]
     if moved:
