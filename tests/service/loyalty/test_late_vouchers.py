@@ -362,3 +362,49 @@ async def test_what_came_late_and_was_returned_by_hand_stays_returned(shop: Worl
     await shop.take(carrying(shop, held, number="7", updated_at=instant(shop.now)))
     assert (await redemption(shop, held))["state"] == "returned"
     assert (await shop.numbers())[0] == 385
+
+
+async def for_nothing(shop: World, **reward: Any) -> Any:
+    """A late order's redemption of which no point was left."""
+    await shop.adjust(300)
+    held = await hold(shop, "reward", stock=1, limit_per_member=1, **reward)
+    await run_out(shop, held)
+    other = await shop.pay(300, "other")
+    await shop.post(f"redemptions/{other['redemption_id']}/confirm")
+    await shop.take(carrying(shop, held))
+    found = await redemption(shop, held)
+    assert (found["state"], found["points"]) == ("spent", 0)
+    return held
+
+
+@pytest.mark.parametrize("mode", ["full_return_only", "proportional", "never"])
+async def test_a_redemption_of_nothing_ends_with_its_order_and_lives_on_with_it(shop: World, mode: str) -> None:
+    await shop.program(spent_points=mode, rules=[])
+    held = await for_nothing(shop)
+    await shop.adjust(300)
+    await shop.refund("1001", 5_000)
+    for minutes in range(1, 7):
+        shop.clock.now += timedelta(minutes=1)
+        is_open = minutes % 2 == 0
+        kind, state = ("order.updated", "open") if is_open else ("order.cancelled", "cancelled")
+        ends = carrying(shop, held, kind=kind, state=state, updated_at=instant(shop.now))
+        expected = ("spent", 0) if is_open or mode == "never" else ("returned", 1)
+        for _ in range(2):
+            await shop.take(ends)
+            assert ((await redemption(shop, held))["state"], (await shop.get("rewards/mug"))["stock"]) == expected
+    assert await shop.numbers() == (300, 0, 0, 0)
+    assert len(await shop.told("reward.redeemed")) == 1
+    await shop.cancel_order("1001", updated_at=instant(shop.now + timedelta(minutes=1)))
+    status = 409 if mode == "never" else 201
+    await shop.post("members/c1/redemptions", {"reward_id": "mug"}, status=status)  # only one per member
+
+
+async def test_a_redemption_of_nothing_that_was_returned_by_hand_stays_returned(shop: World) -> None:
+    await shop.program(negative="clamp", rules=[])
+    held = await for_nothing(shop)
+    await shop.post(f"redemptions/{held['redemption_id']}/return")
+    for state in ("cancelled", "open"):
+        shop.clock.now += timedelta(minutes=1)
+        await shop.take(carrying(shop, held, state=state, updated_at=instant(shop.now)))
+        assert (await redemption(shop, held))["state"] == "returned"
+        assert (await shop.get("rewards/mug"))["stock"] == 1

@@ -52,6 +52,7 @@ def spend_again(ledger: Ledger, book: Book, one: Redemption, until: int, negativ
         logger.warning("redemption %s of %s is %d points short", one.redemption_id, one.shop_id, missing)
     if takes:
         ledger.spend(book, takes, memo)
+    if takes or not one.spent:
         # Not joined: what stays returned of a lot comes after the other lots that were taken from in its stead.
         one.takes = (*kept, *takes, *part_of(one.takes, one.spent - until - missing, one.spent))
         one.returned, one.changed = until + missing, True

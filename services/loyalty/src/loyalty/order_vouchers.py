@@ -76,7 +76,7 @@ class Vouchers:
             for one in self._held if _may_return(task) else ():
                 if one.shop_id == shop_id and one.order_id == order_id and one.state in ("spent", "returned"):
                     self._after_refunds(task, one, ledger, shops[shop_id], notices)
-                    self._after_less(task, one, ledger, shops[shop_id], notices, by_hand.get(one.key, 0))
+                    self._after_less(task, one, ledger, shops[shop_id], notices, by_hand.get(one.key))
         await redemption_rows.write(tx, self._held)
         await rewards.put_stock(tx, self._back, self._taken)
 
@@ -96,7 +96,7 @@ class Vouchers:
 
     def _after_refunds(self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices) -> None:
         back = _to_return(task, one)
-        if back > one.returned:
+        if back > one.returned or (one.state == "spent" and not one.spent and _is_all_back(task)):
             book = self._books[one.shop_id, one.customer_id]
             left, _ = goods_left(task.view)
             reason = "order_cancelled" if left == 0 and not refunds_of(task.view) else "order_refunded"
@@ -106,11 +106,11 @@ class Vouchers:
                 self._back.append((one.shop_id, one.reward_id))
 
     def _after_less(
-        self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices, by_hand: int
+        self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices, by_hand: int | None
     ) -> None:
         """The order lives on, or less of it was refunded than was said before; what was returned by hand stays so."""
-        until = max(by_hand, _to_return(task, one))
-        if until < one.returned:
+        until = max(by_hand or 0, _to_return(task, one))
+        if until < one.returned or (by_hand is None and _is_too_much(task, one)):
             was = one.state
             book = self._books[one.shop_id, one.customer_id]
             late_vouchers.spend_again(ledger, book, one, until, task.program.negative)
@@ -119,12 +119,12 @@ class Vouchers:
                 self._taken.append((one.shop_id, one.reward_id))
 
     def _perhaps_too_much(self) -> list[tuple[str, str]]:
-        """Redemptions of which more was returned than their order asks for now."""
+        """Redemptions of which more was returned than their order asks for now, be it by hand."""
         tasks = {task.order.key: task for task in self._tasks if _may_return(task)}
         found = []
         for one in self._held:
-            task = tasks.get((one.shop_id, one.order_id or "")) if one.returned else None
-            if task is not None and _to_return(task, one) < one.returned:
+            task = tasks.get((one.shop_id, one.order_id or ""))
+            if task is not None and _is_too_much(task, one):
                 found.append(one.key)
         return found
 
@@ -132,6 +132,18 @@ class Vouchers:
 def _to_return(task: Task, one: Redemption) -> int:
     left, full = goods_left(task.view)
     return points_to_return(task.program.document.spent_points, one.spent, left=left, full=full)
+
+
+def _is_all_back(task: Task) -> bool:
+    """Whether nothing is left of the order, and that ends what was spent on it, also where that were no points."""
+    left, _ = goods_left(task.view)
+    return left <= 0 and task.program.document.spent_points != "never"
+
+
+def _is_too_much(task: Task, one: Redemption) -> bool:
+    if one.spent:
+        return _to_return(task, one) < one.returned
+    return one.state == "returned" and not _is_all_back(task)
 
 
 def _codes(task: Task) -> list[str]:

@@ -36,14 +36,19 @@ _SAME: Final = f"""
 select {COLUMNS} from redemptions r
 where shop_id = $1 and order_id = $2 and customer_id = $3 and asked = $4 and source = 'order'
   and state in ('held', 'spent') order by created_at limit 1"""
-# Entries stay under the id of somebody who was merged.
+# Entries stay under the id of somebody who was merged. What took no points has none: the audit trail says so instead.
 _BY_HAND: Final = """
 select r.shop_id, r.redemption_id, sum(e.points)::bigint as points
 from unnest($1::text[], $2::text[]) u(shop_id, redemption_id) join redemptions r using (shop_id, redemption_id)
 join members m on m.shop_id = r.shop_id and (m.customer_id = r.customer_id or m.merged_into = r.customer_id)
 join entries e on e.shop_id = m.shop_id and e.customer_id = m.customer_id and e.redemption_id = r.redemption_id
 where e.kind = 'returned' and e.debit = 'spent' and e.reason is null
-group by r.shop_id, r.redemption_id"""
+group by r.shop_id, r.redemption_id
+union all
+select r.shop_id, r.redemption_id, 0
+from unnest($1::text[], $2::text[]) u(shop_id, redemption_id) join redemptions r using (shop_id, redemption_id)
+where r.spent = 0 and exists (select from audit a
+  where a.shop_id = r.shop_id and a.action = 'redemption.returned' and a.target = r.redemption_id)"""
 
 _TAKES: Final = COLUMNS.split(", ").index("r.takes")
 
@@ -159,7 +164,7 @@ async def lock(tx: Connection, keys: Iterable[tuple[str, str]]) -> list[Redempti
 
 
 async def returned_by_hand(tx: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """How many points of redemptions somebody gave back, and no order; of most none, which are not in the answer."""
+    """How many points of redemptions somebody gave back, and no order. Those of which nobody did are not in it."""
     wanted = sorted(set(keys))
     if not wanted:
         return {}
