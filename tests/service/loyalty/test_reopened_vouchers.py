@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from comeback_kit.events import Event
@@ -187,3 +188,31 @@ async def test_other_lots_that_pay_for_a_corrected_refund_get_their_own_back(sho
     assert await lots(shop) == [150, *([more] if more else []), 200]
     await shop.post(f"redemptions/{other['redemption_id']}/return")
     assert await lots(shop) == [300 - more, *([more] if more else []), 200]
+
+
+def without_lines(one: Event) -> Event:
+    """The same event of a shop that says of an order what it comes to alone."""
+    data = msgspec.json.decode(one.data)
+    data["order"]["lines"] = []
+    return event(one.type, data, at=START)
+
+
+@pytest.mark.parametrize("mode", ["full_return_only", "proportional", "never"])
+async def test_an_order_without_lines(shop: World, mode: str) -> None:
+    await shop.program(rules=[], spent_points=mode)
+    await shop.adjust(600)
+    held = await shop.pay(300, "1001")
+    back = 0 if mode == "never" else 300
+    await shop.take(without_lines(order(shop, held, 0)))
+    for minutes in (1, 3):
+        await shop.take(without_lines(cancelled(shop, held, minutes)))
+        assert await shop.balance() == 300 + back
+        await shop.take(without_lines(reopened(shop, held, minutes + 1)))
+        assert await redemption(shop, held) == ("spent", 0)
+        assert await shop.balance() == 300
+    refunds = [{"refund_id": "r1", "at": instant(START), "amount": 1_000}]
+    await shop.take(without_lines(reopened(shop, held, 5, refunds=refunds)))
+    assert await redemption(shop, held) == ("spent", 0)
+    refunds[0]["amount"] = 8_500
+    await shop.take(without_lines(reopened(shop, held, 6, refunds=refunds)))
+    assert await shop.balance() == 300 + back

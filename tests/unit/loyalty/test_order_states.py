@@ -84,6 +84,9 @@ def test_what_is_left_of_the_goods() -> None:
         assert goods_left(order(*lines, **fields)) == (0, 4_000)
     free = [line("1", 0, quantity=2)]
     assert goods_left(order(*free, refunds=[refund("r", 0, ("1", 1, 0))])) == (1, 2)
+    bare = from_event({"order": {**BARE, "lines": [], "total": 500}}, AT)
+    assert goods_left(bare) == (1, 1)
+    assert goods_left(from_event({"order": {**BARE, "lines": [], "state": "cancelled"}}, AT)) == (0, 1)
 
 
 def test_no_goods_are_left_when_the_whole_total_went_back_though_a_discount_made_it_less_than_they_cost() -> None:

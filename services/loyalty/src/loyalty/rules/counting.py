@@ -49,12 +49,14 @@ def goods_left(order: Order) -> tuple[int, int]:
     """How much of an order's goods is left, and of how much: what a return of spent points goes by.
 
     In the terms of ``line.total``, or in units where the goods cost nothing. A cancelled, voided or wholly refunded
-    order has nothing left.
+    order has nothing left; one without lines counts as one piece.
     """
     order = view_of(order)
     lines, left = order.lines or (), remaining(order)
     full, still = sum(line.total for line in lines), sum(left.amounts)
     if full <= 0:
         full, still = sum(line.quantity for line in lines), sum(left.quantities)
+    if not lines:  # of which only a refund has come yet, or a shop that tells of none
+        full = still = 1
     gone = order.state == "cancelled" or order.payment_state in _GONE or not is_something_left(order)
     return (0 if gone else still), full
