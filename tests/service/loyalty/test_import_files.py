@@ -68,6 +68,24 @@ async def test_what_was_due_of_a_member_is_told_though_an_import_found_it(shop: 
     assert await shop.balance() == 5
 
 
+async def test_of_new_members_on_a_first_level_with_entry_points_nobody_hears(shop: World) -> None:
+    """An import brings what they have, not news; what was due of somebody known is told all the same."""
+    await shop.adjust(5, "known")
+    levels = [{"id": "bronze", "threshold": 0, "entry": {"points": 50}}, {"id": "silver", "threshold": 1_000}]
+    await shop.program(tiers={"window": "ever", "levels": levels})
+    body = f"{HEAD}known,5,2026-01-01T00:00:00Z\n{GOOD}empty,,\n"
+    job = await import_members(shop, body, "text/csv")
+    await shop.timers()
+    assert (await shop.get(f"jobs/{job['job_id']}"))["result"] == {"members": 3, "lots": 2}
+    assert {one["customer_id"] for one in await shop.told("tier.changed")} == {"known"}
+    assert {(one["customer_id"], one["points"]) for one in await shop.told("points.earned")} == {("known", 50)}
+    for customer_id, balance in (("known", 60), ("good", 55), ("empty", 50)):
+        assert (await shop.tier(customer_id), await shop.balance(customer_id)) == ("bronze", balance)
+    await shop.work()
+    assert len(await shop.told("tier.changed")) == 1
+    await shop.check()
+
+
 @pytest.mark.parametrize("spent", [0, 100])
 async def test_what_a_refund_took_back_or_is_owed_is_not_earned_where_it_is_imported(shop: World, spent: int) -> None:
     await shop.program(tiers={"window": "ever", "levels": [{"id": "silver", "threshold": 100}]})

@@ -116,6 +116,9 @@ async def _book(tx: Connection, shop: Shop, rows: Sequence[_Row], now: datetime)
     ledger, notices = Ledger(now), Notices(now)
     for _, book in people:
         ledger.enroll(book)
+        # Whoever the import brings enters the first level unheard: to catch up with that would tell of it.
+        if book.is_new and due.is_due(shops, book, now):
+            tiers.look(ledger, shop, book, now, Notices(now))
     await due.catch_up(tx, ledger, shops, notices)
     await notices.send(tx)  # what was due anyway; of what the import brings nobody hears
     await _read_lots(tx, people)
