@@ -1,9 +1,14 @@
 """What a file of an import may hold: equal lines, odd characters, and lines that cannot be read."""
 
+import asyncio
+import contextlib
 import threading
+import time
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from loyalty import import_rows, importing
@@ -120,3 +125,69 @@ async def test_a_large_file_holds_nobody_up_while_it_is_read(shop: World, monkey
     assert threads != [threading.current_thread()]
     await shop.work()
     assert (await shop.get(f"jobs/{job['job_id']}"))["result"] == {"members": 5, "lots": 5}
+
+
+async def test_a_file_is_read_outside_of_a_transaction_and_one_at_a_time(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL would end a transaction that idles meanwhile, and the rows of many files need a lot of memory."""
+    parse, request = import_rows.parse, shop.service.runtime.db.request
+    open_now, reading, seen = 0, 0, []
+
+    @contextlib.asynccontextmanager
+    async def counted(shop_id: str) -> AsyncIterator[Any]:
+        nonlocal open_now
+        async with request(shop_id) as tx:
+            open_now += 1
+            try:
+                yield tx
+            finally:
+                open_now -= 1
+
+    def slowly(*given: Any) -> Any:
+        nonlocal reading
+        reading += 1
+        time.sleep(0.1)
+        seen.append((reading, open_now))
+        reading -= 1
+        return parse(*given)
+
+    monkeypatch.setattr(shop.service.runtime.db, "request", counted)
+    monkeypatch.setattr(import_rows, "parse", slowly)
+    keys: list[dict[str, str]] = [{}, {"Idempotency-Key": "a"}]
+    for key in keys:
+        assert (await sent(shop, f"{HEAD}{GOOD}", key)).status_code == 202
+    assert seen == [(1, 0), (1, 0)]
+    answers = await asyncio.gather(*(sent(shop, f"{HEAD}{GOOD}", {"Idempotency-Key": key}) for key in "bcd"))
+    assert [answer.status_code for answer in answers] == [202, 202, 202]
+    assert [most for most, _ in seen] == [1] * 5
+
+
+async def test_a_keyed_import_is_read_and_booked_once(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, count = import_rows.parse, 0
+
+    def counted(*given: Any) -> Any:
+        nonlocal count
+        count += 1
+        return parse(*given)
+
+    monkeypatch.setattr(import_rows, "parse", counted)
+    key = {"Idempotency-Key": "k"}
+    first = await sent(shop, f"{HEAD}{GOOD}", key)
+    again = await sent(shop, f"{HEAD}{GOOD}", key)
+    assert (again.status_code, again.json(), count) == (202, first.json(), 1)
+    assert again.headers["Idempotency-Replay"] == "true"
+    other = await sent(shop, HEAD, key)
+    assert (other.status_code, other.json()["code"], count) == (422, "idempotency_key_reused", 1)
+    both = await asyncio.gather(*(sent(shop, f"{HEAD}{GOOD}", {"Idempotency-Key": "m"}) for _ in range(3)))
+    assert {answer.status_code for answer in both} <= {202, 409}
+    assert len({answer.json()["job_id"] for answer in both if answer.status_code == 202}) == 1
+    refused = await sent(shop, "nothing", {"Idempotency-Key": "n"})
+    assert refused.status_code == 422
+    assert (await sent(shop, f"{HEAD}{GOOD}", {"Idempotency-Key": "n"})).status_code == 202, "a refusal is not kept"
+    assert len((await shop.snapshot(["jobs"]))["jobs"]) == 3
+
+
+async def sent(shop: World, body: str, headers: dict[str, str]) -> httpx.Response:
+    kind = {"Content-Type": "text/csv"}
+    return await shop.client.post("/v1/loyalty/imports/members", content=body, headers=kind | headers)

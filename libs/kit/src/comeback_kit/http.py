@@ -18,11 +18,13 @@ from comeback_kit.auth import Principal
 from comeback_kit.bodies import Answer, Body, Id, IdText
 from comeback_kit.db import Connection, ShopDoor, ShopReader
 from comeback_kit.endpoints import Handler
-from comeback_kit.errors import DomainError, Forbidden, MissingScope, Unauthorized, Unavailable
+from comeback_kit.errors import Forbidden, MissingScope, Unauthorized, Unavailable
 from comeback_kit.runtime import Runtime
+from comeback_kit.transacting import Beginning, alone, in_late_transaction, in_transaction
 
 __all__ = [
     "Answer",
+    "Begin",
     "Body",
     "Caller",
     "CustomerId",
@@ -62,7 +64,8 @@ class TransactionRoute(APIRoute):
     The transaction commits before the answer leaves; any exception and any answer of 400 or more rolls it back. A
     deadlock or a serialization failure is tried again. A keyed POST (``Idempotency-Key``) is kept in the same
     transaction. A GET that takes no ``tx`` has no transaction; it reads through a ``Reader``, or not at all. So has an
-    endpoint that takes a ``Door`` instead, unless it is keyed: it opens one itself, or writes in one statement.
+    endpoint that takes a ``Door`` instead, unless it is keyed: it opens one itself, or writes in one statement. One
+    that takes ``Begin`` begins the transaction itself, keyed or not, after what takes long and needs no database.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -76,12 +79,13 @@ class TransactionRoute(APIRoute):
     def _transacted(self, handle: Handler) -> Handler:
         is_free = self.methods == {"GET"} or endpoints.asks_for(self.dependant, _door)
         without = is_free and not endpoints.asks_for(self.dependant, _tx)
+        is_late = endpoints.asks_for(self.dependant, _begin)
 
         async def transacted(request: Request) -> Response:
             principal = principal_of(request)
             runtime = runtime_of(request)
             claim = await idempotency.claim_of(request, principal) if request.method == "POST" else None
-            run = _run_alone if without and claim is None else _run
+            run = in_late_transaction if is_late else alone if without and claim is None else in_transaction
             for attempt in range(_TRIES):
                 try:
                     response = await run(request, principal, runtime, claim, handle)
@@ -98,61 +102,6 @@ class TransactionRoute(APIRoute):
             raise AssertionError("unreachable")
 
         return transacted
-
-
-async def _run_alone(
-    request: Request,
-    _principal: Principal,
-    _runtime: Runtime,
-    _claim: idempotency.Claim | None,
-    handle: Handler,
-) -> Response:
-    """What asks for no transaction gets none."""
-    return await handle(request)
-
-
-class _RolledBack(Exception):
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status_code)
-        self.response = response
-
-
-async def _run(
-    request: Request,
-    principal: Principal,
-    runtime: Runtime,
-    claim: idempotency.Claim | None,
-    handle: Handler,
-) -> Response:
-    begun = False
-    try:
-        async with runtime.db.request(principal.shop_id) as tx:
-            request.state.tx = tx
-            if claim is not None:
-                kept = await idempotency.begin(tx, claim, runtime.clock())
-                if kept is not None:
-                    return kept
-            begun = True
-            response = await handle(request)
-            if response.status_code >= 400:
-                raise _RolledBack(response)
-            if claim is not None:
-                await idempotency.keep(tx, claim, response, runtime.clock())
-            return response
-    except (_RolledBack, DomainError) as error:
-        if begun and claim is not None:
-            kept = await _answered_meanwhile(principal, runtime, claim)
-            if kept is not None:
-                return kept
-        if isinstance(error, _RolledBack):
-            return error.response
-        raise
-
-
-async def _answered_meanwhile(principal: Principal, runtime: Runtime, claim: idempotency.Claim) -> Response | None:
-    """The answer that the same request was given between our look and our lock: its effect may be what refuses us."""
-    async with runtime.db.request(principal.shop_id) as tx:
-        return await idempotency.begin(tx, claim, runtime.clock())
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -172,6 +121,12 @@ def principal_of(request: Request) -> Principal:
 
 async def _tx(request: Request) -> Any:
     return request.state.tx
+
+
+async def _begin(request: Request) -> Beginning:
+    beginning = request.state.beginning
+    assert isinstance(beginning, Beginning)  # noqa: S101  # set by ``in_late_transaction``
+    return beginning
 
 
 async def _reader(request: Request) -> ShopReader:
@@ -203,6 +158,7 @@ async def _customer(request: Request) -> str:
 
 
 Tx = Annotated[Connection, Depends(_tx)]
+Begin = Annotated[Beginning, Depends(_begin)]
 Reader = Annotated[ShopReader, Depends(_reader)]
 Door = Annotated[ShopDoor, Depends(_door)]
 Now = Annotated[datetime, Depends(_now)]

@@ -1,5 +1,6 @@
 """What a running loyalty process keeps beside the kit's runtime."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import Depends
@@ -13,6 +14,7 @@ from loyalty.settings import Settings
 
 _CACHE = "loyalty.shops"
 _HOLDS = "loyalty.holds"
+_READING = "loyalty.reading"
 
 
 def cache_of(runtime: Runtime) -> ShopCache:
@@ -27,6 +29,13 @@ def holds_of(runtime: Runtime) -> RecentHolds:
     holds = runtime.state.setdefault(_HOLDS, RecentHolds())
     assert isinstance(holds, RecentHolds)  # noqa: S101  # nobody else writes this key
     return holds
+
+
+def reading_of(runtime: Runtime) -> asyncio.Semaphore:
+    """The turn to read a file: one at a time in a process, for its rows are many times as large in memory."""
+    turn = runtime.state.setdefault(_READING, asyncio.Semaphore(1))
+    assert isinstance(turn, asyncio.Semaphore)  # noqa: S101  # nobody else writes this key
+    return turn
 
 
 def settings_of(runtime: Runtime) -> Settings:

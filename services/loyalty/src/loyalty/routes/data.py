@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from comeback_kit.errors import FieldError, TooLarge, Unprocessable
-from comeback_kit.http import Caller, Id, Now, RuntimeDep, TransactionRoute, Tx, requires
+from comeback_kit.http import Begin, Caller, Id, Now, RuntimeDep, TransactionRoute, Tx, requires
 from loyalty import audit, exporting, import_rows, importing, jobs
 from loyalty.ids import RANDOM
 from loyalty.job_rows import Job
 from loyalty.program_store import load_one
 from loyalty.schemas.jobs import ImportAnswer, JobAnswer
-from loyalty.state import Cache
+from loyalty.state import Cache, reading_of
 
 router = APIRouter(prefix="/v1/loyalty", tags=["Data"], route_class=TransactionRoute)
 # Streams read chunk by chunk in transactions of their own, so no transaction waits for a slow reader.
@@ -39,7 +39,9 @@ MOST_BYTES = 32 * 1024 * 1024
         }
     },
 )
-async def import_members(request: Request, tx: Tx, caller: Caller, now: Now, cache: Cache) -> ImportAnswer:
+async def import_members(
+    request: Request, begin: Begin, caller: Caller, now: Now, cache: Cache, runtime: RuntimeDep
+) -> ImportAnswer:
     """JSON Lines (one member with its lots a line), or CSV (one lot a line).
 
     Good rows are booked in the background and keep their dates; bad ones are answered with their line. Sending a file
@@ -49,15 +51,18 @@ async def import_members(request: Request, tx: Tx, caller: Caller, now: Now, cac
     body = await request.body()
     if len(body) > MOST_BYTES:
         raise TooLarge(f"an import has at most {MOST_BYTES} bytes; send it in parts")
-    await load_one(tx, cache, caller.shop_id)
-    try:
-        # Beside the loop: a million rows take half a minute, and others are to be answered meanwhile.
-        content_type = request.headers.get("content-type", "")
-        good, bad, rejected = await asyncio.to_thread(import_rows.parse, body, content_type, now)
-    except import_rows.Unreadable as error:
-        raise Unprocessable(errors=[FieldError("", str(error))]) from error
-    job = Job(caller.shop_id, RANDOM.new_id("job"), "member_import", {}, now, now)
-    await importing.start(tx, job, good)
+    # The turn lasts until the rows are kept, which is how long they are in memory.
+    async with reading_of(runtime):
+        try:
+            # Beside the loop: a million rows take half a minute, and others are to be answered meanwhile.
+            content_type = request.headers.get("content-type", "")
+            good, bad, rejected = await asyncio.to_thread(import_rows.parse, body, content_type, now)
+        except import_rows.Unreadable as error:
+            raise Unprocessable(errors=[FieldError("", str(error))]) from error
+        tx = await begin()
+        await load_one(tx, cache, caller.shop_id)
+        job = Job(caller.shop_id, RANDOM.new_id("job"), "member_import", {}, now, now)
+        await importing.start(tx, job, good)
     await jobs.start(tx, job)
     detail = {"accepted": len(good), "rejected": rejected}
     await audit.record(tx, caller.shop_id, caller.subject, "members.imported", job.job_id, detail, now)
