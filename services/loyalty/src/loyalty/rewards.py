@@ -1,6 +1,6 @@
 """The catalog of rewards: what points can be spent on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -40,6 +40,10 @@ with moved as (
 )
 update rewards r set stock_left = r.stock_left + locked.change from locked
 where r.shop_id = locked.shop_id and r.reward_id = locked.reward_id and r.stock_left is not null"""
+
+_LOCK: Final = """
+select from unnest($1::text[], $2::text[]) u(shop_id, reward_id) join rewards r using (shop_id, reward_id)
+where r.stock_left is not null order by r.shop_id, r.reward_id for update of r"""
 
 
 @lru_cache(maxsize=1024)
@@ -195,6 +199,13 @@ async def take_stock(tx: Connection, shop_id: str, reward: Reward) -> bool:
         reward.reward_id,
     )
     return status == "UPDATE 1"
+
+
+async def lock(tx: Connection, keys: Iterable[tuple[str, str]]) -> None:
+    """Lock in order, after their members, those whose stock is counted: for one who puts back one after the other."""
+    wanted = sorted(set(keys))
+    if wanted:
+        await tx.execute(_LOCK, [shop_id for shop_id, _ in wanted], [reward_id for _, reward_id in wanted])
 
 
 async def put_stock(tx: Connection, rewards: Sequence[tuple[str, str]], taken: Sequence[tuple[str, str]] = ()) -> None:
