@@ -85,7 +85,11 @@ class MemberRow(Answer):
 
 
 class TransactionAnswer(Answer):
-    """One movement of points; ``balance_after`` chains over all types but the three that do not move the balance."""
+    """One movement of points; ``balance_after`` chains over all types but the three that do not move the balance.
+
+    ``points`` of ``expired`` are above 0 where an order that came late takes back what ran out in the meantime, to
+    spend it.
+    """
 
     id: str
     type: TransactionType
