@@ -1,5 +1,6 @@
 """Notes per shop: enough to see transactions, scopes, idempotency and row-level security."""
 
+import asyncio
 from typing import Annotated, Any
 
 import asyncpg
@@ -8,7 +9,20 @@ from pydantic_settings import SettingsConfigDict
 
 from comeback_kit.db import GATE, scoped
 from comeback_kit.errors import Conflict, NotFound
-from comeback_kit.http import Answer, Body, Caller, CustomerId, Door, Id, Now, Reader, TransactionRoute, Tx, requires
+from comeback_kit.http import (
+    Answer,
+    Begin,
+    Body,
+    Caller,
+    CustomerId,
+    Door,
+    Id,
+    Now,
+    Reader,
+    TransactionRoute,
+    Tx,
+    requires,
+)
 from comeback_kit.log.port import EventLog
 from comeback_kit.runtime import Clock
 from comeback_kit.service import ServiceDefinition, create_service_app
@@ -93,6 +107,18 @@ async def double(note_id: Id, door: Door) -> NoteAnswer:
     if not rows:
         raise NotFound
     return NoteAnswer(note_id=rows[0]["note_id"], text=rows[0]["text"])
+
+
+@router.post("/v1/tiny/late", status_code=201, dependencies=[requires("tiny:write")])
+async def late(body: NoteBody, begin: Begin, caller: Caller, now: Now) -> NoteAnswer:
+    """The same as ``add`` after a while; a note of no text is refused before, one of size 1 after it was written."""
+    await asyncio.sleep(0.05)
+    if not body.text:
+        raise NoteAtCommit
+    note = await add(body, await begin(), caller, now)
+    if body.size:
+        raise NoteExists
+    return note
 
 
 @router.get("/v1/tiny/me")
