@@ -117,6 +117,23 @@ async def test_a_merge_that_was_before_the_erasure_revives_nobody(shop: World, l
         await shop.get(f"members/{name}", status=404)
 
 
+async def test_who_was_one_with_an_erased_account_is_forgotten_with_it_though_it_is_told_late(shop: World) -> None:
+    """The guest's birthday, and what their order said, went to the account and stayed there."""
+    late = event("customer.merged", {"from": "guest:1", "into": "c1", "at": instant(shop.now)}, at=shop.now)
+    await shop.take(customer(shop, "guest:1", birthday="1990-05-17"))
+    await shop.order("g", customer="guest:1", attributes={"gift": "Zebedee"})
+    shop.clock.now += timedelta(days=1)
+    await shop.order("1")
+    await shop.take(erased(shop))
+    shop.clock.now += timedelta(days=1)
+    await shop.take(late)
+    kept = str(await shop.everything())
+    assert [word for word in ("1990-05-17", "Zebedee") if word in kept] == []
+    shop.clock.now += timedelta(days=1)
+    await shop.order("2")
+    assert await shop.balance() == 300
+
+
 async def test_a_merge_that_does_not_say_when_it_was_was_when_it_was_told(shop: World) -> None:
     await shop.take(erased(shop))
     shop.clock.now += timedelta(days=1)

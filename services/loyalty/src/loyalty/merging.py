@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from loyalty import lot_care, members, merged_lots, tiers
+from loyalty import erasing, lot_care, members, merged_lots, tiers
 from loyalty.books import Book
 from loyalty.desk import Desk
 from loyalty.lots import allocate
 from loyalty.memo import Memo
 from loyalty.program_store import ShopCache, load
+from loyalty.shop import Shop
 from loyalty.standings import Standing
 
 # What both said stays said, or the next change of the account would forget what the columns took from the other.
@@ -65,6 +66,7 @@ async def merge(
     if desk is None:  # before the shop is known nobody has points: only names and profiles are joined
         found = await members.lock(tx, keys, now, create=False)
         if found[keys[0]] is not found[keys[1]]:
+            await _forget(tx, None, found[keys[0]], found[keys[1]], at)
             await _move(tx, found[keys[0]], found[keys[1]], at, now)
         return
     books = await desk.members(tx, [source, target], erased=True)
@@ -72,6 +74,7 @@ async def merge(
     if gone is stays:
         await desk.close(tx)  # what was due of them was done
         return
+    await _forget(tx, desk.shop, gone, stays, at)
     shared = await merged_lots.make_alike(tx, desk, gone, stays)
     await desk.close(tx)
     await _move(tx, gone, stays, at, now)
@@ -86,6 +89,13 @@ async def merge(
         lot_care.slide(desk.shop, stays, stays.active_at)
     _fill_deficit(desk, stays)
     await desk.close(tx)
+
+
+async def _forget(tx: Connection, shop: Shop | None, gone: Book, stays: Book, at: datetime) -> None:
+    """Who was one with somebody when they were erased is forgotten with them, though it is told only now."""
+    if stays.erased_at is not None and gone.erased_at is None and at <= stays.erased_at:
+        await erasing.erase(tx, gone.shop_id, gone.customer_id, at=stays.erased_at, shop=shop)
+        gone.erased_at = stays.erased_at
 
 
 async def _move(tx: Connection, gone: Book, stays: Book, at: datetime, now: datetime) -> None:
