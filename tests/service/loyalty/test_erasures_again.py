@@ -114,7 +114,7 @@ async def test_a_merge_that_was_before_the_erasure_revives_nobody(shop: World, l
     shop.clock.now += timedelta(days=2)
     await shop.take(late)
     for name in ("c1", "guest:1"):
-        await shop.get(f"members/{name}", status=404)
+        assert (await shop.get(f"members/{name}", status=404))["code"] == "member_unknown"
 
 
 async def test_who_was_one_with_an_erased_account_is_forgotten_with_it_though_it_is_told_late(shop: World) -> None:
@@ -148,4 +148,4 @@ async def test_a_merge_of_two_who_were_erased_revives_nobody(shop: World) -> Non
         await shop.take(erased(shop, name))
     shop.clock.now += timedelta(days=1)
     await shop.take(merged(shop, "guest:1", "c1"))
-    await shop.get("members/c1", status=404)
+    assert (await shop.get("members/c1", status=404))["code"] == "member_unknown"
