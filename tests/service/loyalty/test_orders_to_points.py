@@ -99,9 +99,17 @@ async def test_a_refund_seen_before_its_order_is_kept(shop: World) -> None:
     assert await shop.kinds() == [("earned", 25)]
 
 
-@pytest.mark.parametrize("path", ["members/nobody", "orders/none/explanation", "redemptions/none", "rewards/none"])
-async def test_unknown_ids_are_404(shop: World, path: str) -> None:
-    await shop.get(path, status=404)
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("members/nobody", "member_unknown"),
+        ("orders/none/explanation", "order_unknown"),
+        ("redemptions/none", "redemption_unknown"),
+        ("rewards/none", "reward_unknown"),
+    ],
+)
+async def test_unknown_ids_are_404(shop: World, path: str, code: str) -> None:
+    assert (await shop.get(path, status=404))["code"] == code
 
 
 async def test_another_shop_sees_nothing_of_this_one(shop: World) -> None:

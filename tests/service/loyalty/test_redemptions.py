@@ -232,8 +232,10 @@ async def test_a_bad_body_is_422_and_changes_nothing(shop: World, body: dict[str
 async def test_verbs_refuse_unknown_fields_and_ids(shop: World, verb: str) -> None:
     await shop.adjust(100)
     held = await shop.pay(10)
-    await shop.post(f"redemptions/{held['redemption_id']}/{verb}", {"surprise": 1}, status=422)
-    await shop.post(f"redemptions/none/{verb}", status=404)
+    refused = await shop.post(f"redemptions/{held['redemption_id']}/{verb}", {"surprise": 1}, status=422)
+    assert [one["pointer"] for one in refused["errors"]] == ["/surprise"]
+    assert (await shop.post(f"redemptions/none/{verb}", status=404))["code"] == "redemption_unknown"
+    assert (await shop.get(f"redemptions/{held['redemption_id']}"))["state"] == "held"
 
 
 async def test_a_refused_call_leaves_everything_as_it_was(shop: World) -> None:

@@ -29,7 +29,7 @@ on conflict (shop_id, reward_id) do update set document = excluded.document, sto
 where rewards.deleted_at is not null
 returning {_COLUMNS}"""
 # Below 0 more were given out than there were: what comes back next is owed, and no one else's to take.
-# Locked in the order of ``granting``, so that two who put back and take several never wait for each other.
+# Locked in the order of ``granting``: two who put back and take several by one statement never wait for each other.
 _MOVE: Final = """
 with moved as (
   select shop_id, reward_id, sum(change) as change
