@@ -87,7 +87,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def request(self, shop_id: str) -> AsyncIterator[Connection]:
         """One transaction of one shop, committed when the block ends without an exception."""
-        async with self._api() as connection:
+        async with self.lease() as connection:
             begin = f"BEGIN; SET LOCAL app.shop_id = {quote_literal(shop_id)}"
             async with _transaction(connection, begin):
                 yield connection
@@ -98,17 +98,18 @@ class Database:
 
     async def row(self, statement: str, shop_id: str, *arguments: Any) -> "asyncpg.Record | None":
         """The first row of a statement made by ``scoped``: one round trip, its own transaction, bound to the shop."""
-        async with self._api() as connection:
+        async with self.lease() as connection:
             found: asyncpg.Record | None = await connection.fetchrow(statement, shop_id, *arguments)
             return found
 
     async def rows(self, statement: str, shop_id: str, *arguments: Any) -> "Sequence[asyncpg.Record]":
         """All rows of a statement made by ``scoped``, or of one that writes where ``GATE`` lets it."""
-        async with self._api() as connection:
+        async with self.lease() as connection:
             found: Sequence[asyncpg.Record] = await connection.fetch(statement, shop_id, *arguments)
             return found
 
-    def _api(self) -> Lease:
+    def lease(self) -> Lease:
+        """A connection of the ``api`` role in its turn, in no transaction and of no shop."""
         assert self._parking is not None  # noqa: S101  # open() comes first
         return self._parking.connection()
 
@@ -120,11 +121,11 @@ class Database:
 
     async def ping(self) -> None:
         """Raise when the database does not answer within two seconds."""
-        async with asyncio.timeout(2.0), self._pools["api"].acquire() as connection:
+        async with asyncio.timeout(2.0), self.lease() as connection:
             await connection.fetchval("select 1")
 
     def pool(self, role: str) -> Pool:
-        """The pool of a role, for what needs a connection outside a transaction (advisory locks)."""
+        """The pool of a role, for what keeps a connection (advisory locks); that of ``api`` has none under load."""
         return self._pools[role]
 
     async def _open_pool(self, role: str) -> Pool:

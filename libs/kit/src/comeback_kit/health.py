@@ -55,7 +55,7 @@ class Health:
         if self.stopping:
             raise NotReady("shutting down")
         try:
-            async with asyncio.timeout(2), self.runtime.db.pool("api").acquire() as connection:
+            async with asyncio.timeout(2), self.runtime.db.lease() as connection:
                 revision = await migrate.current(connection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise NotReady(f"the database does not answer: {type(error).__name__}") from error
