@@ -13,8 +13,9 @@ from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
-from loyalty import customer_locks, erasing, members, merging, occasions, program_store, rewarding, tiers
+from loyalty import customer_locks, erasing, members, merging, occasions, posting, program_store, rewarding, tiers
 from loyalty.books import Key
+from loyalty.ledger import Ledger
 from loyalty.local_time import local_date
 from loyalty.program_store import ShopCache
 from loyalty.shop import Shop
@@ -53,17 +54,19 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
     forgetting = {one.shopid for one in events if one.type == "customer.erased"}
     known = await program_store.load(tx, cache, forgetting) if forgetting else {}
     uncounted = await customer_locks.lock(tx, events, context.now)
+    sides = Ledger(context.now)
     for part in _up_to_erasures(events):
-        await _update(tx, [one for one in part if one.type in customer_locks.UPDATES], shops, context)
+        await _update(tx, [one for one in part if one.type in customer_locks.UPDATES], shops, context, sides)
         for one in part:
             if one.type == "customer.merged":
                 view = one.view(CustomerMerged)
                 at = view.at or one.at
-                await merging.merge(tx, cache, one.shopid, view.from_, view.into, at=at, now=context.now)
+                await merging.merge(tx, cache, one.shopid, view.from_, view.into, at=at, sides=sides)
             elif one.type == "customer.erased":
                 erased = one.view(CustomerErased)
                 at, shop = erased.at or one.at, known.get(one.shopid)
                 await erasing.erase(tx, one.shopid, erased.customer_id, at=at, shop=shop, uncounted=uncounted)
+    await posting.write_sides(tx, sides)
 
 
 def _up_to_erasures(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
@@ -84,7 +87,9 @@ async def _shops(tx: Connection, updates: Sequence[Event], cache: ShopCache) -> 
     return shops
 
 
-async def _update(tx: Connection, events: Sequence[Event], shops: dict[str, Shop], context: Context) -> None:
+async def _update(
+    tx: Connection, events: Sequence[Event], shops: dict[str, Shop], context: Context, sides: Ledger
+) -> None:
     if not events:
         return
     said, kept = await _heard(tx, events, context.now)
@@ -106,7 +111,7 @@ async def _update(tx: Connection, events: Sequence[Event], shops: dict[str, Shop
     if rows:
         await tx.execute(_WRITE, *[list(column) for column in zip(*rows, strict=True)])
     if deeds:
-        await rewarding.reward(tx, deeds, shops, context.now)
+        await rewarding.reward(tx, deeds, shops, context.now, sides)
 
 
 async def _heard(

@@ -124,11 +124,17 @@ class Desk:
         await posting.flush(tx, self.ledger)
         await self.notices.send(tx)
 
+    async def note(self, tx: Connection) -> None:
+        """``close``, but for what follows from tiers: that waits for the end of the transaction's work."""
+        await self.review(tx)
+        await posting.write_posted(tx, self.ledger)
+        await self.notices.send(tx)
+
     async def review(self, tx: Connection) -> None:
         """Look at the tiers of whom something changed; the caller writes."""
         changed = [book for book in self.ledger.books.values() if book.changed]
         if self.shop.current.tiers.levels and changed:
-            await posting.flush(tx, self.ledger)
+            await posting.write_posted(tx, self.ledger)
             await tiers.read_scores(tx, {self.shop_id: self.shop}, changed, self.now)
             for book in changed:
                 tiers.look(self.ledger, self.shop, book, self.now, self.notices)

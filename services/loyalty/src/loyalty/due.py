@@ -49,12 +49,12 @@ Looks = Mapping[Key, tuple[Book, datetime]]
 
 
 async def catch_up(tx: Connection, ledger: Ledger, shops: dict[str, Shop], notices: Notices) -> None:
-    """Do what is due of the ledger's members, in the order in which it became due."""
+    """Do what is due of the ledger's members, in the order in which it became due; the caller flushes the ledger."""
     books = _waiting(ledger, shops, notices)
     if books:
         await members.read_lots(tx, books)
         for looks in _steps(ledger, shops, books, notices):
-            await posting.flush(tx, ledger)
+            await posting.write_posted(tx, ledger)
             await tiers.read_scores_at(tx, shops, looks)
 
 

@@ -73,7 +73,7 @@ async def settle(tx: Connection, changed: Sequence[OrderRow], shops: dict[str, S
     finally:
         await writing.done()
     await orders.write(tx, rows)
-    await posting.flush(tx, ledger)
+    await posting.flush(tx, ledger, vouchers.back, vouchers.taken)
     await counters.write(tx)
     await notices.send(tx)
 

@@ -9,9 +9,8 @@ from comeback_kit.db import Connection
 from comeback_kit.timers import Timer
 from loyalty.ids import RANDOM
 from loyalty.ledger import Ledger
-from loyalty.memo import Grant
 from loyalty.redemption_rows import HOLD_TIMER
-from loyalty.rewards import Reward
+from loyalty.rewards import Reward, RewardKey
 
 _LIFE: Final = timedelta(days=365)
 _REWARDS: Final = """
@@ -39,10 +38,15 @@ update codes c set redemption_id = p.redemption_id from paired p where c.shop_id
 returning c.redemption_id, c.code"""
 
 
+def wanted(ledger: Ledger) -> list[RewardKey]:
+    """The rewards that the ledger's grants are of."""
+    return sorted({(one.book.shop_id, one.reward_id) for one in ledger.grants})
+
+
 async def give(tx: Connection, ledger: Ledger) -> None:
     """Write the ledger's grants. A reward that is gone, or out of stock or codes, is not given."""
+    found = await _rewards(tx, wanted(ledger))
     grants, ledger.grants = ledger.grants, []
-    found = await _rewards(tx, grants)
     rows = []
     for key, reward in found.items():
         mine = [one for one in grants if (one.book.shop_id, one.reward_id) == key]
@@ -63,13 +67,12 @@ async def give(tx: Connection, ledger: Ledger) -> None:
     await _take_stock(tx, rows)
 
 
-async def _rewards(tx: Connection, grants: Sequence[Grant]) -> dict[tuple[str, str], Reward]:
-    keys = sorted({(one.book.shop_id, one.reward_id) for one in grants})
+async def _rewards(tx: Connection, keys: Sequence[RewardKey]) -> dict[RewardKey, Reward]:
     rows = await tx.fetch(_REWARDS, [key[0] for key in keys], [key[1] for key in keys])
     return {(row[0], row[1]): Reward.kept(*row[1:]) for row in rows}
 
 
-async def _codes(tx: Connection, key: tuple[str, str], reward: Reward, ids: Sequence[str]) -> dict[str, str]:
+async def _codes(tx: Connection, key: RewardKey, reward: Reward, ids: Sequence[str]) -> dict[str, str]:
     if not reward.body.code_pool:
         return {redemption_id: RANDOM.new_code(reward.body.code_prefix) for redemption_id in ids}
     rows = await tx.fetch(_POOL, *key, list(ids), len(ids))
@@ -77,7 +80,7 @@ async def _codes(tx: Connection, key: tuple[str, str], reward: Reward, ids: Sequ
 
 
 async def _take_stock(tx: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    counts: dict[tuple[str, str], int] = {}
+    counts: dict[RewardKey, int] = {}
     for row in rows:
         counts[row[0], row[3]] = counts.get((row[0], row[3]), 0) + 1
     taken = [(*key, count) for key, count in sorted(counts.items())]

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from loyalty import erasing, lot_care, members, merged_lots, tiers
+from loyalty import erasing, lot_care, members, merged_lots, posting, tiers
 from loyalty.books import Book
 from loyalty.desk import Desk
+from loyalty.ledger import Ledger
 from loyalty.lots import allocate
 from loyalty.memo import Memo
 from loyalty.program_store import ShopCache, load
@@ -52,13 +53,14 @@ _REVIVE: Final = "update members set erased_at = null where shop_id = $1 and cus
 
 
 async def merge(
-    tx: Connection, cache: ShopCache, shop_id: str, source: str, target: str, *, at: datetime, now: datetime
+    tx: Connection, cache: ShopCache, shop_id: str, source: str, target: str, *, at: datetime, sides: Ledger
 ) -> None:
     """Join ``source`` to ``target``. Merging again, or the other way round, finds that both are one already.
 
     ``at`` is when they became one, however late that is told. Entries stay as they were posted; whoever reads a member
-    reads the entries of all its ids.
+    reads the entries of all its ids. What follows from tiers is left to the ledger ``sides``.
     """
+    now = sides.now
     shops = await load(tx, cache, [shop_id])
     desk = Desk(shops[shop_id], now) if shop_id in shops else None
     keys = [(shop_id, source), (shop_id, target)]
@@ -72,11 +74,12 @@ async def merge(
     books = await desk.members(tx, [source, target], erased=True)
     gone, stays = books[source], books[target]
     if gone is stays:
-        await desk.close(tx)  # what was due of them was done
+        await desk.note(tx)  # what was due of them was done
+        posting.pass_on(desk.ledger, sides)
         return
     await _forget(tx, desk.shop, gone, stays, at)
     shared = await merged_lots.make_alike(tx, desk, gone, stays)
-    await desk.close(tx)
+    await desk.note(tx)
     await _move(tx, gone, stays, at, now)
     before = stays.standing.level_id
     _add_up(gone, stays, desk)
@@ -88,7 +91,10 @@ async def merge(
     if stays.active_at is not None:  # what either did last keeps the points of both
         lot_care.slide(desk.shop, stays, stays.active_at)
     _fill_deficit(desk, stays)
-    await desk.close(tx)
+    await desk.note(tx)
+    posting.pass_on(desk.ledger, sides)
+    # What either is given in this transaction is of the one that stays.
+    sides.grants = [one._replace(book=stays) if one.book.key == gone.key else one for one in sides.grants]
 
 
 async def _forget(tx: Connection, shop: Shop | None, gone: Book, stays: Book, at: datetime) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from operator import attrgetter
 from typing import Final
 
 from comeback_kit import timers
@@ -35,35 +34,43 @@ def first_timer(shop_id: str, zone_day: date, zone_midnight: datetime) -> Timer:
 async def come_round(tx: Connection, due: Sequence[DueTimer], context: Context, cache: ShopCache) -> None:
     """Pay the occasions of the days that have begun; the timer goes on with the next chunk, or the next day."""
     shops = await program_store.load(tx, cache, {timer.shop_id for timer in due}, settling=True)
-    for timer in sorted(due, key=attrgetter("shop_id")):  # as members are locked
+    deeds: list[Deed] = []
+    upcoming = []
+    for timer in due:
         shop = shops.get(timer.shop_id)
         if shop is not None:
-            await _one(tx, shop, date.fromisoformat(timer.payload["day"]), timer.payload["after"], context.now)
+            day, after = date.fromisoformat(timer.payload["day"]), timer.payload["after"]
+            found, last = await _chunk(tx, shop, day, after)
+            deeds += found
+            upcoming.append(_next(shop, day, last, context.now))
+    if deeds:  # of all shops together: members are locked before any reward
+        await rewarding.reward(tx, deeds, shops, context.now)
+    await timers.schedule(tx, upcoming)
 
 
-async def _one(tx: Connection, shop: Shop, day: date, after: str, now: datetime) -> None:
-    zone = shop.current.zone
+async def _chunk(tx: Connection, shop: Shop, day: date, after: str) -> tuple[list[Deed], str | None]:
+    """The next deeds of a shop's day, and the last customer where there may be more."""
     kinds = kinds_of(shop)
-    last = None
-    if kinds:
-        rows = await tx.fetch(_FIND, shop.shop_id, after, _month_days(day), f"{day.year:04d}", _CHUNK)
-        at = max(midnight(day, zone), datetime.min.replace(tzinfo=UTC))
-        deeds = [
-            _deed(shop.shop_id, row["customer_id"], occasion, day, at)
-            for row in rows
-            for occasion in ("birthday", "anniversary")
-            if occasion in kinds and row[occasion]
-        ]
-        if deeds:
-            await rewarding.reward(tx, deeds, {shop.shop_id: shop}, now)
-        last = rows[-1]["customer_id"] if len(rows) == _CHUNK else None
+    if not kinds:
+        return [], None
+    rows = await tx.fetch(_FIND, shop.shop_id, after, _month_days(day), f"{day.year:04d}", _CHUNK)
+    at = max(midnight(day, shop.current.zone), datetime.min.replace(tzinfo=UTC))
+    deeds = [
+        _deed(shop.shop_id, row["customer_id"], occasion, day, at)
+        for row in rows
+        for occasion in ("birthday", "anniversary")
+        if occasion in kinds and row[occasion]
+    ]
+    return deeds, rows[-1]["customer_id"] if len(rows) == _CHUNK else None
+
+
+def _next(shop: Shop, day: date, last: str | None, now: datetime) -> Timer:
     if last is not None:
-        upcoming = Timer(shop.shop_id, DAY_TIMER, "", now, {"day": day.isoformat(), "after": last})
-    else:
-        # Days that were slept through are made up for, but not a year of them.
-        tomorrow = max(day + timedelta(days=1), local_date(now, zone) - timedelta(days=30))
-        upcoming = first_timer(shop.shop_id, tomorrow, midnight(tomorrow, zone))
-    await timers.schedule(tx, [upcoming])
+        return Timer(shop.shop_id, DAY_TIMER, "", now, {"day": day.isoformat(), "after": last})
+    # Days that were slept through are made up for, but not a year of them.
+    zone = shop.current.zone
+    tomorrow = max(day + timedelta(days=1), local_date(now, zone) - timedelta(days=30))
+    return first_timer(shop.shop_id, tomorrow, midnight(tomorrow, zone))
 
 
 def kinds_of(shop: Shop) -> set[str]:

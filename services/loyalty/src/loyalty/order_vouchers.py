@@ -10,13 +10,14 @@ from comeback_contracts.order_view import OrderView
 from comeback_contracts.remaining import refunds_of
 from comeback_kit.db import Connection
 from comeback_kit.errors import TransientError
-from loyalty import late_vouchers, members, redemption_rows, resolving, rewards, tiers
+from loyalty import late_vouchers, members, redemption_rows, resolving, tiers
 from loyalty.books import Book, Key
 from loyalty.ledger import Ledger
 from loyalty.notices import Notices
 from loyalty.order_task import Task
 from loyalty.redemption_rows import Redemption
 from loyalty.redemption_rules import points_to_return
+from loyalty.rewards import RewardKey
 from loyalty.rules.counting import goods_left
 from loyalty.rules.instants import placed_at
 from loyalty.shop import Shop
@@ -40,8 +41,8 @@ class Vouchers:
         self._keys = [(shop_id, redemption_id) for shop_id, redemption_id, _ in rows]
         self._held: list[Redemption] = []
         self._books: Mapping[Key, Book] = {}
-        self._back: list[tuple[str, str]] = []
-        self._taken: list[tuple[str, str]] = []
+        self.back: list[RewardKey] = []
+        self.taken: list[RewardKey] = []
         self.members: set[Key] = {(shop_id, customer_id) for shop_id, _, customer_id in rows}
 
     @property
@@ -64,7 +65,7 @@ class Vouchers:
         await members.read_lots(tx, owners, named)
 
     async def apply(self, tx: Connection, ledger: Ledger, shops: Mapping[str, Shop], notices: Notices) -> None:
-        """Spend and give back, order by order."""
+        """Spend and give back, order by order. The caller moves the stock of the rewards ``back`` and ``taken``."""
         by_hand = await redemption_rows.returned_by_hand(tx, self._perhaps_too_much())
         by_code = {(one.shop_id, one.code): one for one in self._held}
         for task in self._tasks:
@@ -78,7 +79,6 @@ class Vouchers:
                     self._after_refunds(task, one, ledger, shops[shop_id], notices)
                     self._after_less(task, one, ledger, shops[shop_id], notices, by_hand.get(one.key))
         await redemption_rows.write(tx, self._held)
-        await rewards.put_stock(tx, self._back, self._taken)
 
     def _carry(self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices) -> None:
         late = one.state == "expired" and late_vouchers.is_of_its_time(one, placed_at(task.view))
@@ -88,7 +88,7 @@ class Vouchers:
             if late:
                 late_vouchers.take_again(ledger, shop, book, one, task.program.negative)
                 if one.reward_id is not None:
-                    self._taken.append((one.shop_id, one.reward_id))
+                    self.taken.append((one.shop_id, one.reward_id))
             resolving.spend(ledger, notices, shop, book, one, one.points, task.order.cause)
             tiers.look(ledger, shop, book, ledger.now, notices)
         elif one.state == "spent" and one.order_id is None:
@@ -103,7 +103,7 @@ class Vouchers:
             resolving.give_back(ledger, notices, shop, book, one, back, reason)
             tiers.look(ledger, shop, book, ledger.now, notices)  # what came back counts where tiers count balances
             if one.state == "returned" and one.reward_id is not None:
-                self._back.append((one.shop_id, one.reward_id))
+                self.back.append((one.shop_id, one.reward_id))
 
     def _after_less(
         self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices, by_hand: int | None
@@ -116,7 +116,7 @@ class Vouchers:
             late_vouchers.spend_again(ledger, book, one, until, task.program.negative)
             tiers.look(ledger, shop, book, ledger.now, notices)
             if was != one.state and one.reward_id is not None:
-                self._taken.append((one.shop_id, one.reward_id))
+                self.taken.append((one.shop_id, one.reward_id))
 
     def _perhaps_too_much(self) -> list[tuple[str, str]]:
         """Redemptions of which more was returned than their order asks for now, be it by hand."""

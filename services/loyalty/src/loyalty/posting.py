@@ -1,18 +1,19 @@
 """Writes what a ledger gathered: members, lots and lines in one statement, set by set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from comeback_kit.db import Connection
-from loyalty import granting
+from loyalty import granting, rewards
 from loyalty.accounts import Account, Kind
 from loyalty.books import Book, First, LotRow
 from loyalty.columns import LOT_COLUMNS, MEMBER_COLUMNS, WRITTEN_COLUMNS
 from loyalty.ledger import Ledger
 from loyalty.lines import joined, line_row
 from loyalty.memo import Memo
+from loyalty.rewards import RewardKey
 
 MEMBER_NAMES: Final = WRITTEN_COLUMNS[2:]
 MEMBER_SETS: Final = ", ".join(f"{name} = u.{name}" for name in MEMBER_NAMES)
@@ -61,9 +62,16 @@ class Rows(NamedTuple):
     earned: list[tuple[Any, ...]]
 
 
-async def flush(tx: Connection, ledger: Ledger) -> None:
-    """Write the changed members, their changed lots, and the lines of the ledger, which is empty afterwards."""
-    await write_sides(tx, ledger)
+async def flush(
+    tx: Connection, ledger: Ledger, back: Sequence[RewardKey] = (), taken: Sequence[RewardKey] = ()
+) -> None:
+    """``write_sides``, and what was posted: the ledger is empty afterwards, and so the work of a transaction ends."""
+    await write_sides(tx, ledger, back, taken)
+    await write_posted(tx, ledger)
+
+
+async def write_posted(tx: Connection, ledger: Ledger) -> None:
+    """Write the changed members, their changed lots, and the lines of the ledger; what tiers give waits for its end."""
     await write(tx, take(ledger, together=True), ledger.now)
 
 
@@ -73,13 +81,28 @@ async def write(tx: Connection, rows: Rows, now: datetime) -> None:
         await tx.execute(_WRITE, now, *rows)
 
 
-async def write_sides(tx: Connection, ledger: Ledger) -> None:
-    """Write what follows from tiers, before the members themselves."""
+async def write_sides(
+    tx: Connection, ledger: Ledger, back: Sequence[RewardKey] = (), taken: Sequence[RewardKey] = ()
+) -> None:
+    """Write what follows from tiers, before the members themselves, and the stock of rewards that come back or go.
+
+    Once in a transaction, after all its looks at tiers: whoever needs several rewards locks them at once and in order.
+    """
+    if ledger.grants and (back or taken):
+        await rewards.lock(tx, [*back, *taken], granting.wanted(ledger))
+    await rewards.put_stock(tx, back, taken)
     if ledger.grants:
         await granting.give(tx, ledger)
     if ledger.tier_moves:
         await tx.execute(_TIERS, *[list(column) for column in zip(*ledger.tier_moves, strict=True)])
         ledger.tier_moves.clear()
+
+
+def pass_on(ledger: Ledger, sides: Ledger) -> None:
+    """Leave what follows from tiers to the last ledger of a transaction that has several."""
+    sides.grants += ledger.grants
+    sides.tier_moves += ledger.tier_moves
+    ledger.grants, ledger.tier_moves = [], []
 
 
 def take(ledger: Ledger, *, together: bool = False) -> Rows:

@@ -1,11 +1,12 @@
 """Spending points: a hold with a code, then confirmed, cancelled, or given back after a refund (CONTRACT §4)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from comeback_kit.db import Connection
 from comeback_kit.errors import DomainError, FieldError, Unprocessable
-from loyalty import audit, codes, posting, redemption_rows, resolving, rewards, till
+from loyalty import audit, codes, granting, posting, redemption_rows, resolving, rewards, till
 from loyalty.books import Book
 from loyalty.desk import Desk
 from loyalty.errors import (
@@ -25,7 +26,7 @@ from loyalty.lots import allocate
 from loyalty.memo import Memo
 from loyalty.redemption_rows import Redemption
 from loyalty.redemption_rules import Refusal, quote, value_of
-from loyalty.rewards import Reward
+from loyalty.rewards import Reward, RewardKey
 from loyalty.shop import Shop
 
 HOLD_TIMER: Final = till.HOLD_TIMER
@@ -40,13 +41,17 @@ async def hold_for_reward(
     """Hold a reward's price and give out its code."""
     book, reward = await desk.member_and_reward(tx, customer_id, reward_id, create=create)
     check_open(desk.shop, book, reward, desk.now)
-    await _check_limit(tx, book, reward)
+    await _check_limit(tx, desk, book, reward)
     check_price(book, reward)
+    one = of_reward(book, reward, ids, desk.now, life)
+    await _put_aside(tx, desk, book, one)
+    if desk.ledger.grants:
+        await rewards.lock(tx, [(desk.shop_id, reward_id)], granting.wanted(desk.ledger))
+    await posting.write_sides(tx, desk.ledger)
     if not await rewards.take_stock(tx, desk.shop_id, reward):
         raise OutOfStock
-    one = of_reward(book, reward, ids, desk.now, life)
     one.code = await codes.give_out(tx, book.shop_id, reward, one.redemption_id, ids)
-    await _hold(tx, desk, book, one)
+    await _begin(tx, desk, one)
     return one
 
 
@@ -75,7 +80,9 @@ async def hold_for_order(
         raise _REFUSALS[found.code](found.detail)
     one = _new(book, ids, desk.now, life, asked=points, points=found.points, code=ids.new_code())
     one.order_id, one.source, one.value, one.currency = order_id, "order", found.value, currency
-    await _hold(tx, desk, book, one)
+    await _put_aside(tx, desk, book, one)
+    await posting.write_sides(tx, desk.ledger)
+    await _begin(tx, desk, one)
     return one, True
 
 
@@ -106,20 +113,25 @@ async def cancel(tx: Connection, desk: Desk, redemption_id: str, *, actor: str) 
     book, one = await desk.redemption(tx, redemption_id)
     if one.state != "held":
         raise RedemptionNotHeld(f"the redemption is {one.state}")
-    await _give_up(tx, desk, book, one, expired=False)
-    await _done(tx, desk, one)
+    resolving.free(desk.ledger, desk.notices, desk.shop, book, one, "cancelled")
+    await _done(tx, desk, one, _reward_of(one))
     await _record(tx, desk, actor, "redemption.cancelled", one, one.points)
     return one
 
 
-async def expire(tx: Connection, desk: Desk, redemption_id: str) -> None:
-    """Free a hold whose time ran out; nothing when it has ended otherwise."""
+async def expire(tx: Connection, desk: Desk, redemption_id: str) -> list[RewardKey]:
+    """Free a hold whose time ran out; nothing when it has ended otherwise.
+
+    The caller puts back the reward that this answers, together with what follows from tiers.
+    """
     book, one = await desk.redemption(tx, redemption_id)
-    if one.state == "held" and is_over(one, desk.now):
-        await _give_up(tx, desk, book, one, expired=True)
-        await _done(tx, desk, one)
-    else:
-        await desk.close(tx)
+    if one.state != "held" or not is_over(one, desk.now):
+        await desk.note(tx)
+        return []
+    resolving.free(desk.ledger, desk.notices, desk.shop, book, one, "expired", "hold_expired")
+    await desk.review(tx)
+    await till.end(tx, desk.ledger, desk.notices, one)
+    return _reward_of(one)
 
 
 async def give_back(tx: Connection, desk: Desk, redemption_id: str, *, actor: str) -> Redemption:
@@ -129,9 +141,7 @@ async def give_back(tx: Connection, desk: Desk, redemption_id: str, *, actor: st
         raise RedemptionNotSpent(f"the redemption is {one.state}")
     points = one.spent - one.returned
     resolving.give_back(desk.ledger, desk.notices, desk.shop, book, one, one.spent)
-    if one.reward_id is not None:
-        await rewards.put_stock(tx, [(one.shop_id, one.reward_id)])
-    await _done(tx, desk, one)
+    await _done(tx, desk, one, _reward_of(one))
     await _record(tx, desk, actor, "redemption.returned", one, points)
     return one
 
@@ -147,10 +157,11 @@ def check_open(shop: Shop, book: Book, reward: Reward, now: datetime) -> None:
         raise OutOfStock
 
 
-async def _check_limit(tx: Connection, book: Book, reward: Reward) -> None:
+async def _check_limit(tx: Connection, desk: Desk, book: Book, reward: Reward) -> None:
     limit = reward.body.limit_per_member
     if limit is not None:
         taken = await till.taken(tx, book, reward.reward_id)
+        taken += sum(one.reward_id == reward.reward_id for one in desk.ledger.grants)  # by a level that was due
         if taken >= limit:
             raise LimitReached(f"the member has taken it {taken} times, which is the most")
 
@@ -192,12 +203,14 @@ def _new(book: Book, ids: Ids, now: datetime, life: timedelta, *, asked: int, po
     )
 
 
-async def _hold(tx: Connection, desk: Desk, book: Book, one: Redemption) -> None:
+async def _put_aside(tx: Connection, desk: Desk, book: Book, one: Redemption) -> None:
     if one.points:
         await till.read_lots(tx, book)
         put_aside(desk, book, one)
     await desk.review(tx)
-    await posting.write_sides(tx, desk.ledger)
+
+
+async def _begin(tx: Connection, desk: Desk, one: Redemption) -> None:
     # One chance in 2^60 that a made code is there: the same request again makes another.
     if not await till.begin(tx, desk.ledger, desk.notices, one):
         raise RewardNotAvailable("the code is taken; try again")
@@ -212,11 +225,8 @@ def put_aside(desk: Desk, book: Book, one: Redemption) -> None:
     desk.slide(book)
 
 
-async def _give_up(tx: Connection, desk: Desk, book: Book, one: Redemption, *, expired: bool) -> None:
-    state, reason = ("expired", "hold_expired") if expired else ("cancelled", None)
-    resolving.free(desk.ledger, desk.notices, desk.shop, book, one, state, reason)  # type: ignore[arg-type]  # both are states
-    if one.reward_id is not None:
-        await rewards.put_stock(tx, [(one.shop_id, one.reward_id)])
+def _reward_of(one: Redemption) -> list[RewardKey]:
+    return [] if one.reward_id is None else [(one.shop_id, one.reward_id)]
 
 
 async def _record(tx: Connection, desk: Desk, actor: str, action: str, one: Redemption, points: int) -> None:
@@ -229,9 +239,9 @@ async def _record(tx: Connection, desk: Desk, actor: str, action: str, one: Rede
     await audit.record(tx, desk.shop_id, actor, action, one.redemption_id, detail, desk.now)
 
 
-async def _done(tx: Connection, desk: Desk, one: Redemption) -> None:
+async def _done(tx: Connection, desk: Desk, one: Redemption, back: Sequence[RewardKey] = ()) -> None:
     await desk.review(tx)
-    await posting.write_sides(tx, desk.ledger)
+    await posting.write_sides(tx, desk.ledger, back)
     await till.end(tx, desk.ledger, desk.notices, one)
 
 

@@ -70,8 +70,13 @@ class Deed:
         )
 
 
-async def reward(tx: Connection, deeds: Sequence[Deed], shops: dict[str, Shop], now: datetime) -> None:
-    """Pay for deeds of known shops; those that were paid before are left alone."""
+async def reward(
+    tx: Connection, deeds: Sequence[Deed], shops: dict[str, Shop], now: datetime, sides: Ledger | None = None
+) -> None:
+    """Pay for deeds of known shops; those that were paid before are left alone.
+
+    Once in a transaction, which then has locked its members and rewards; else the caller writes the ``sides``.
+    """
     books = await members.lock(tx, {deed.key for deed in deeds}, now, create=True)
     ledger, notices, counters = Ledger(now), Notices(now), Counters()
     for book in books.values():
@@ -87,6 +92,8 @@ async def reward(tx: Connection, deeds: Sequence[Deed], shops: dict[str, Shop], 
         book = books[deed.key]
         if deed.lot_id not in book.lots:
             _pay(deed, shops[deed.shop_id], book, ledger, notices, counters)
+    if sides is not None:
+        posting.pass_on(ledger, sides)
     await posting.flush(tx, ledger)
     await counters.write(tx)
     await notices.send(tx)

@@ -42,8 +42,12 @@ update rewards r set stock_left = r.stock_left + locked.change from locked
 where r.shop_id = locked.shop_id and r.reward_id = locked.reward_id and r.stock_left is not null"""
 
 _LOCK: Final = """
-select from unnest($1::text[], $2::text[]) u(shop_id, reward_id) join rewards r using (shop_id, reward_id)
-where r.stock_left is not null order by r.shop_id, r.reward_id for update of r"""
+select from unnest($1::text[], $2::text[], $3::bool[]) u(shop_id, reward_id, is_given)
+join rewards r using (shop_id, reward_id)
+where u.is_given or r.stock_left is not null order by r.shop_id, r.reward_id for update of r"""
+
+RewardKey = tuple[str, str]
+"""(shop_id, reward_id)"""
 
 
 @lru_cache(maxsize=1024)
@@ -201,14 +205,14 @@ async def take_stock(tx: Connection, shop_id: str, reward: Reward) -> bool:
     return status == "UPDATE 1"
 
 
-async def lock(tx: Connection, keys: Iterable[tuple[str, str]]) -> None:
-    """Lock in order, after their members, those whose stock is counted: for one who puts back one after the other."""
-    wanted = sorted(set(keys))
-    if wanted:
-        await tx.execute(_LOCK, [shop_id for shop_id, _ in wanted], [reward_id for _, reward_id in wanted])
+async def lock(tx: Connection, moved: Iterable[RewardKey], given: Iterable[RewardKey]) -> None:
+    """Lock in order, after their members, those ``given`` by tiers, and of those ``moved`` whose stock is counted."""
+    wanted = dict.fromkeys(moved, False) | dict.fromkeys(given, True)
+    rows = [(*key, is_given) for key, is_given in sorted(wanted.items())]
+    await tx.execute(_LOCK, *[list(column) for column in zip(*rows, strict=True)])
 
 
-async def put_stock(tx: Connection, rewards: Sequence[tuple[str, str]], taken: Sequence[tuple[str, str]] = ()) -> None:
+async def put_stock(tx: Connection, rewards: Sequence[RewardKey], taken: Sequence[RewardKey] = ()) -> None:
     """Put one of each (shop, reward) back: a hold was cancelled or ran out, or a redemption was returned.
 
     Those ``taken`` were given out by the shop already; where none is left of one, one is owed.
