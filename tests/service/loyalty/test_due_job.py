@@ -91,3 +91,31 @@ async def test_many_who_cannot_be_looked_at_hold_up_nobody(shop: World, together
     for name in NAMES:
         assert await shop.kinds(name) == [("adjusted", 10), ("expired", -10)]
     await shop.check()
+
+
+async def test_one_of_many_who_cannot_be_looked_at_is_found_by_halves(shop: World, asked: list[str]) -> None:
+    names = [f"m{number:02}" for number in range(64)]
+    for name in names:
+        await shop.adjust(10, name, expires_at=instant(shop.now + timedelta(days=1)))
+    shop.clock.now += timedelta(days=2)
+    async with stuck(shop, "m37"):
+        asked.clear()
+        assert await due_work.step(shop.service.runtime, 64) == 0
+    locks = [one for one in asked if "for update of m" in one]
+    assert len(locks) <= 14, "the batch, and two halves of each of six parts"
+    assert sorted(one["customer_id"] for one in await shop.told("points.expired")) == [*names[:37], *names[38:]]
+
+
+async def test_a_pass_over_many_who_are_due_at_one_instant_does_not_look_for_them_batch_by_batch(
+    shop: World, asked: list[str]
+) -> None:
+    """Every such look reads all who are left: a million points that run out at one midnight would be read for hours."""
+    await shop.adjust(10, "first", expires_at=instant(shop.now + timedelta(hours=1)))
+    for number in range(39):
+        await shop.adjust(10, f"m{number:02}", expires_at=instant(shop.now + timedelta(days=1)))
+    shop.clock.now += timedelta(days=2)
+    async with stuck(shop, "first"):
+        asked.clear()
+        assert await due_work.step(shop.service.runtime, 4) == 0
+    assert sum("select due_at" in one for one in asked) == 1
+    assert len(await shop.told("points.expired")) == 39
