@@ -334,6 +334,32 @@ async def test_points_that_ran_out_as_the_hold_ended(shop: World, negative: str,
 
 
 @pytest.mark.parametrize("arrival", ARRIVALS)
+@pytest.mark.parametrize("how", ["cancelled", "cancelled twice", "by hand", "cancelled with the order"])
+async def test_a_member_is_told_once_of_points_that_run_out(shop: World, how: str, arrival: str) -> None:
+    """They ran out as the hold ended, and once more as the late order gave them back; 50 others did in between."""
+    await shop.program(rules=[])
+    await shop.adjust(350, expires_at=instant(START + timedelta(minutes=20)))
+    held = await hold(shop, "order")
+    orders = [carrying(shop, held)]
+    for minutes, state in ((50, "cancelled"), (51, "open"), (52, "cancelled")):
+        at = instant(START + timedelta(minutes=minutes))
+        orders.append(carrying(shop, held, kind="order.updated", state=state, updated_at=at))
+    await arrive(shop, held, arrival, *orders[: 2 if how == "cancelled with the order" else 1])
+    await shop.move_to(START + timedelta(hours=1))
+    if how == "by hand":
+        await shop.post(f"redemptions/{held['redemption_id']}/return")
+    elif how != "cancelled with the order":
+        for order in orders[1 : 4 if how == "cancelled twice" else 2]:
+            await shop.take(order)
+    assert (await redemption(shop, held))["state"] == "returned"
+    assert await shop.numbers() == (0, 0, 0, 0)
+    assert sum(one["points"] for one in await shop.told("points.expired")) == 350
+    assert all(one["points"] > 0 for one in await shop.told("points.expired"))
+    (month,) = (await shop.get("reports/months"))["items"]
+    assert month["expired"] == 350
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
 async def test_somebody_who_was_erased_meanwhile(shop: World, arrival: str) -> None:
     await shop.adjust(400)
     held = await hold(shop, "order")

@@ -36,10 +36,11 @@ class First:
 class LotRow:
     """One lot as in the table ``lots``; ``changed`` says that it is to be written, ``is_new`` that it never was.
 
-    ``first`` is the line that filled it, where that is to be written with it.
+    ``first`` is the line that filled it, where that is to be written with it. ``told`` is of how many of its points the
+    member was told that they ran out: a late order may have had them since (``late_vouchers.recall``).
     """
 
-    __slots__ = (*LOT_COLUMNS, "changed", "first", "is_new")
+    __slots__ = (*LOT_COLUMNS, "changed", "first", "is_new", "told")
 
     lot_id: str
     order_id: str | None
@@ -61,6 +62,7 @@ class LotRow:
     changed: bool
     is_new: bool
     first: First | None
+    told: int
 
     @classmethod
     def new(
@@ -78,7 +80,7 @@ class LotRow:
         """An empty lot; it is active when its points could be spent now."""
         lot = cls()
         lot.lot_id, lot.order_id, lot.program_version = lot_id, order_id, program_version
-        lot.earned = lot.clawed = lot.shortfall = lot.remaining = lot.held = lot.expired = 0
+        lot.earned = lot.clawed = lot.shortfall = lot.remaining = lot.held = lot.expired = lot.told = 0
         lot.active = available_at is not None and available_at <= now
         lot.scored, lot.spend, lot.orders, lot.warned = scored, 0, 0, None
         lot.earned_at, lot.available_at, lot.expires_at = earned_at, available_at, expires_at
@@ -111,6 +113,7 @@ class LotRow:
         ) = row[-len(LOT_COLUMNS) :]
         lot.changed = lot.is_new = False
         lot.first = None
+        lot.told = lot.expired
         return lot
 
     @property

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from loyalty.books import Book
+from comeback_kit.db import Connection
+from loyalty.books import Book, LotRow
 from loyalty.ledger import Ledger
 from loyalty.lots import Take, allocate, joined, part_of
 from loyalty.memo import Memo
@@ -21,12 +22,40 @@ from loyalty.settlement import Mode
 from loyalty.shop import Shop
 
 logger: Final = logging.getLogger(__name__)
+# The most that had run out of a lot at any time. Entries stay under the id of somebody who was merged.
+_TOLD: Final = """
+select shop_id, customer_id, lot_id, max(points)::bigint as points from (
+  select u.shop_id, u.customer_id, u.lot_id, sum(case when e.credit = 'expired' then e.points else -e.points end)
+    over (partition by u.shop_id, u.customer_id, u.lot_id order by e.created_at, e.customer_id, e.seq, e.line) as points
+  from unnest($1::text[], $2::text[], $3::text[]) u(shop_id, customer_id, lot_id)
+  join members m on m.shop_id = u.shop_id and (m.customer_id = u.customer_id or m.merged_into = u.customer_id)
+  join entries e on e.shop_id = m.shop_id and e.customer_id = m.customer_id and e.lot_id = u.lot_id
+  where 'expired' in (e.debit, e.credit)) x
+group by shop_id, customer_id, lot_id"""
 
 
 def is_of_its_time(one: Redemption, placed: datetime) -> bool:
     """Whether an order was placed while the hold lasted. Shops stamp orders in whole seconds."""
     ends = one.expires_at
     return ends is not None and one.created_at.replace(microsecond=0) <= placed < ends
+
+
+async def recall(tx: Connection, owned: Iterable[tuple[Book, Redemption]], now: datetime) -> None:
+    """Find out of which points that may come back now, only to run out, their members were told that before.
+
+    The lots are read. There are some where points ran out as a hold ended, or as an order gave them back.
+    """
+    lots = {
+        (*book.key, take.lot_id): book.lots[take.lot_id]
+        for book, one in owned
+        for take in one.takes
+        if one.state == "spent" and _is_over(book.lots[take.lot_id], now)
+    }
+    if lots:
+        rows = await tx.fetch(_TOLD, *[list(column) for column in zip(*sorted(lots), strict=True)])
+        for *key, points in rows:
+            lot = lots[tuple(key)]
+            lot.told = max(lot.told, points)
 
 
 def take_again(ledger: Ledger, shop: Shop, book: Book, one: Redemption, negative: Mode) -> None:
@@ -88,9 +117,13 @@ def _ran_out(book: Book, wanted: Iterable[Take], now: datetime) -> tuple[Take, .
     takes = []
     for take in wanted:
         lot = book.lots[take.lot_id]
-        if lot.expired and lot.expires_at is not None and lot.expires_at <= now:
+        if lot.expired and _is_over(lot, now):
             takes.append(Take(take.lot_id, min(take.points, lot.expired)))
     return tuple(takes)
+
+
+def _is_over(lot: LotRow, now: datetime) -> bool:
+    return lot.expires_at is not None and lot.expires_at <= now
 
 
 def _there(book: Book, wanted: Sequence[Take], ran_out: Iterable[Take], now: datetime) -> tuple[tuple[Take, ...], int]:

@@ -33,17 +33,19 @@ def watch(program: CompiledProgram, book: Book, lot: LotRow) -> None:
 
 
 def expire_passed(ledger: Ledger, notices: Notices, shop: Shop, book: Book, at: datetime) -> None:
-    """Let run out what could be spent until ``at`` at the latest; soonest first."""
+    """Let run out what could be spent until ``at`` at the latest; soonest first. Of a point it is told once."""
     passed = [
         lot
         for lot in book.lots.values()
         if lot.active and lot.remaining > 0 and lot.expires_at is not None and lot.expires_at <= at
     ]
     for lot in sorted(passed, key=lambda one: (one.expires_at or at, one.lot_id)):
-        points, settled = lot.remaining, lot.settled
+        settled = lot.settled
         seq = ledger.expire(book, lot)
         tiers.count(shop, book, lot, at, points=lot.settled - settled, spend=0, orders=0)
-        notices.points("expired", book, points, seq, order_id=lot.order_id)
+        if lot.expired > lot.told:
+            notices.points("expired", book, lot.expired - lot.told, seq, order_id=lot.order_id)
+            lot.told = lot.expired
 
 
 def came_back(ledger: Ledger, notices: Notices, shop: Shop, book: Book, lot_ids: Iterable[str]) -> None:

@@ -67,6 +67,7 @@ class Vouchers:
     async def apply(self, tx: Connection, ledger: Ledger, shops: Mapping[str, Shop], notices: Notices) -> None:
         """Spend and give back, order by order. The caller moves the stock of the rewards ``back`` and ``taken``."""
         by_hand = await redemption_rows.returned_by_hand(tx, self._perhaps_too_much())
+        await late_vouchers.recall(tx, self._ending(), ledger.now)
         by_code = {(one.shop_id, one.code): one for one in self._held}
         for task in self._tasks:
             shop_id, order_id = task.order.key
@@ -117,6 +118,12 @@ class Vouchers:
             tiers.look(ledger, shop, book, ledger.now, notices)
             if was != one.state and one.reward_id is not None:
                 self.taken.append((one.shop_id, one.reward_id))
+
+    def _ending(self) -> list[tuple[Book, Redemption]]:
+        """Redemptions of orders that may give points back, with their members."""
+        ended = {task.order.key for task in self._tasks if _may_return(task)}
+        found = [one for one in self._held if (one.shop_id, one.order_id or "") in ended] if ended else ()
+        return [(self._books[one.shop_id, one.customer_id], one) for one in found]
 
     def _perhaps_too_much(self) -> list[tuple[str, str]]:
         """Redemptions of which more was returned than their order asks for now, be it by hand."""

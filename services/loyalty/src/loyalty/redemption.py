@@ -6,7 +6,7 @@ from typing import Final
 
 from comeback_kit.db import Connection
 from comeback_kit.errors import DomainError, FieldError, Unprocessable
-from loyalty import audit, codes, granting, posting, redemption_rows, resolving, rewards, till
+from loyalty import audit, codes, granting, late_vouchers, posting, redemption_rows, resolving, rewards, till
 from loyalty.books import Book
 from loyalty.desk import Desk
 from loyalty.errors import (
@@ -140,6 +140,7 @@ async def give_back(tx: Connection, desk: Desk, redemption_id: str, *, actor: st
     if one.state != "spent":
         raise RedemptionNotSpent(f"the redemption is {one.state}")
     points = one.spent - one.returned
+    await late_vouchers.recall(tx, [(book, one)], desk.now)
     resolving.give_back(desk.ledger, desk.notices, desk.shop, book, one, one.spent)
     await _done(tx, desk, one, _reward_of(one))
     await _record(tx, desk, actor, "redemption.returned", one, points)
