@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.service.loyalty.test_customers import customer, erased, merged
-from tests.service.loyalty.world import World, changes, event, instant
+from tests.service.loyalty.world import Json, World, changes, event, instant
 
 
 async def test_an_erasure_that_comes_again_forgets_nobody_who_has_come_back(shop: World) -> None:
@@ -149,3 +149,33 @@ async def test_a_merge_of_two_who_were_erased_revives_nobody(shop: World) -> Non
     shop.clock.now += timedelta(days=1)
     await shop.take(merged(shop, "guest:1", "c1"))
     assert (await shop.get("members/c1", status=404))["code"] == "member_unknown"
+
+
+@pytest.mark.parametrize("levels", [[], [{"id": "first", "threshold": 0, "entry": {"points": 5}}]])
+@pytest.mark.parametrize("together", [True, False], ids=["one_batch", "one_by_one"])
+@pytest.mark.parametrize(("source", "target"), [("never", "c1"), ("c1", "never")], ids=["into_them", "from_them"])
+async def test_an_id_that_nothing_was_heard_of_brings_nobody_back(
+    shop: World, source: str, target: str, together: bool, levels: list[Json]
+) -> None:
+    await shop.program(tiers={"levels": levels})
+    await shop.order("1")
+    gone = erased(shop)
+    shop.clock.now += timedelta(days=1)
+    await shop.take(gone, merged(shop, source, target), together=together)
+    shop.clock.now += timedelta(days=1)
+    late = customer(shop, "never", birthday="1990-05-05", at=shop.now - timedelta(days=3))
+    await shop.take(late)
+    for name in ("c1", "never"):
+        assert (await shop.get(f"members/{name}", status=404))["code"] == "member_unknown"
+    assert (await shop.snapshot(["profiles"]))["profiles"] == []
+    await shop.order("2", customer="never")
+    assert (await shop.member("never"))["customer_id"] == target
+
+
+async def test_a_merge_with_an_unknown_id_revives_nobody_where_the_shop_is_not_known_yet(shop: World) -> None:
+    await shop.take(msgspec.structs.replace(erased(shop), shopid="late"))
+    shop.clock.now += timedelta(days=1)
+    await shop.take(msgspec.structs.replace(merged(shop, "never", "c1"), shopid="late"))
+    await shop.shop("late")
+    answer = await shop.service.client("late").get("/v1/loyalty/members/c1")
+    assert answer.status_code == 404, answer.text

@@ -49,6 +49,10 @@ where shop_id = $1 and customer_id = $2"""
 
 _FORGOTTEN: Final = """
 update members set forgotten_at = greatest(forgotten_at, $3) where shop_id = $1 and customer_id = $2"""
+# Whether there is anything of a member but what everybody is given for being there, by a first level.
+_HEARD_OF: Final = """
+select exists (select from profiles where shop_id = $1 and customer_id = $2)
+  or exists (select from lots where shop_id = $1 and customer_id = $2 and lot_id not like 'tier:%')"""
 _REVIVE: Final = "update members set erased_at = null where shop_id = $1 and customer_id = $2"
 
 
@@ -98,10 +102,20 @@ async def merge(
 
 
 async def _forget(tx: Connection, shop: Shop | None, gone: Book, stays: Book, at: datetime) -> None:
-    """Who was one with somebody when they were erased is forgotten with them, though it is told only now."""
-    if stays.erased_at is not None and gone.erased_at is None and at <= stays.erased_at:
-        await erasing.erase(tx, gone.shop_id, gone.customer_id, at=stays.erased_at, shop=shop)
-        gone.erased_at = stays.erased_at
+    """Who was one with somebody when they were erased is forgotten with them, though it is told only now.
+
+    So is an id of which nothing was ever heard, whichever of both stays: nobody has come back by a merge alone.
+    """
+    if stays.erased_at is not None and gone.erased_at is None:
+        if at <= stays.erased_at or not await tx.fetchval(_HEARD_OF, *gone.key):
+            await _erase_too(tx, shop, gone, stays.erased_at)
+    elif gone.erased_at is not None and stays.erased_at is None and not await tx.fetchval(_HEARD_OF, *stays.key):
+        await _erase_too(tx, shop, stays, gone.erased_at)
+
+
+async def _erase_too(tx: Connection, shop: Shop | None, book: Book, at: datetime) -> None:
+    await erasing.erase(tx, book.shop_id, book.customer_id, at=at, shop=shop)
+    book.erased_at = at
 
 
 async def _move(tx: Connection, gone: Book, stays: Book, at: datetime, now: datetime) -> None:
