@@ -145,15 +145,18 @@ async def test_a_later_change_of_the_order_takes_nothing_again(shop: World) -> N
         (START + timedelta(minutes=30), "expired"),
     ],
 )
-async def test_an_order_of_another_time_takes_nothing(shop: World, placed: Any, state: str) -> None:
+@pytest.mark.parametrize("rings", [True, False], ids=["after the timer rang", "before the timer rang"])
+async def test_an_order_of_another_time_takes_nothing(shop: World, placed: Any, state: str, rings: bool) -> None:
     await shop.adjust(300)
     shop.clock.now = START + timedelta(milliseconds=300)  # shops stamp orders in whole seconds
     held = await hold(shop, "order")
-    await run_out(shop, held)
+    await run_out(shop, held, rings=rings)
     ends = ends_of(held)
     placed = placed if placed < ends.replace(microsecond=0) else ends
     await shop.take(carrying(shop, held, placed_at=placed))
+    await shop.work()
     assert (await redemption(shop, held))["state"] == state
+    assert await shop.numbers() == (385 if state == "expired" else 85, 0, 0, 0)
 
 
 async def test_what_was_cancelled_by_hand_stays_free(shop: World) -> None:

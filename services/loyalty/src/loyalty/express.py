@@ -83,7 +83,7 @@ class Express:
     async def _confirm_recent(self, shop: Shop, redemption_id: str, points: int | None) -> Redemption | None:
         """The confirm of a hold that need not be read, or None where it is to be read."""
         found = self._recent.take(shop.shop_id, redemption_id, self.now)
-        if found is None or tiers.window_at(shop, self.now) is not None or redemption.is_over(found[1], self.now):
+        if found is None or tiers.window_at(shop, self.now) is not None or found[1].is_over(self.now):
             return None
         return await self._spend(shop, *found, points)
 

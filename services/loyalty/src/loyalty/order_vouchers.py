@@ -1,6 +1,6 @@
 """Redemptions that orders bring to an end: a held code in ``discounts[].code`` is spent, a refund gives points back.
 
-A code counts as held where the order was placed while it was, also once the timer has rung.
+A code counts as held where the order was placed while it was, whether or not the timer has rung since.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -82,7 +82,9 @@ class Vouchers:
         await redemption_rows.write(tx, self._held)
 
     def _carry(self, task: Task, one: Redemption, ledger: Ledger, shop: Shop, notices: Notices) -> None:
-        late = one.state == "expired" and late_vouchers.is_of_its_time(one, placed_at(task.view))
+        late = one.state == "expired"
+        if (late or one.is_over(ledger.now)) and not late_vouchers.is_of_its_time(one, placed_at(task.view)):
+            return
         if one.state == "held" or late:
             one.order_id, one.changed = task.order.order_id, True
             book = self._books[one.shop_id, one.customer_id]

@@ -71,7 +71,7 @@ async def hold_for_order(
     """Hold points that pay for an order; the same order and points again answer the first hold (and False)."""
     book = await desk.member(tx, customer_id, create=create)
     same = await redemption_rows.find_same(tx, desk.shop_id, book.customer_id, order_id, points)
-    if same is not None and not is_over(same, desk.now):
+    if same is not None and not same.is_over(desk.now):
         await desk.close(tx)  # what was due of the member was done
         return same, False
     program = desk.shop.current
@@ -96,7 +96,7 @@ async def confirm(tx: Connection, desk: Desk, redemption_id: str, points: int | 
 
 def spend(desk: Desk, book: Book, one: Redemption, points: int | None) -> None:
     """Post the confirm of a hold, in memory. Raises as ``confirm`` does."""
-    if one.state != "held" or is_over(one, desk.now):
+    if one.state != "held" or one.is_over(desk.now):
         raise RedemptionNotHeld(f"the redemption is {one.state if one.state != 'held' else 'expired'}")
     spent = one.points if points is None else points
     if spent > one.points or (one.source != "order" and spent != one.points):
@@ -125,7 +125,7 @@ async def expire(tx: Connection, desk: Desk, redemption_id: str) -> list[RewardK
     The caller puts back the reward that this answers, together with what follows from tiers.
     """
     book, one = await desk.redemption(tx, redemption_id)
-    if one.state != "held" or not is_over(one, desk.now):
+    if not one.is_over(desk.now):
         await desk.note(tx)
         return []
     resolving.free(desk.ledger, desk.notices, desk.shop, book, one, "expired", "hold_expired")
@@ -244,8 +244,3 @@ async def _done(tx: Connection, desk: Desk, one: Redemption, back: Sequence[Rewa
     await desk.review(tx)
     await posting.write_sides(tx, desk.ledger, back)
     await till.end(tx, desk.ledger, desk.notices, one)
-
-
-def is_over(one: Redemption, now: datetime) -> bool:
-    """Whether the time of a hold has run out."""
-    return one.state == "held" and one.expires_at is not None and one.expires_at <= now

@@ -85,6 +85,10 @@ class Redemption(msgspec.Struct):
         """(shop_id, redemption_id)"""
         return self.shop_id, self.redemption_id
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether the time of a hold has run out, also while its timer has not rung."""
+        return self.state == "held" and self.expires_at is not None and self.expires_at <= now
+
     def takes_of_first(self, points: int) -> tuple[Take, ...]:
         """The lots of the first so many points."""
         return part_of(self.takes, 0, points)
