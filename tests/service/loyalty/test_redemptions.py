@@ -70,6 +70,44 @@ async def test_c32_pay_with_points(
         assert (answer["points"], answer["value"]) == (taken, taken)
 
 
+HALF_OF_IT: dict[str, Any] = {"redemption": {"points": 1, "value": 1, "max_share": "0.5"}, "rules": []}
+
+
+@pytest.mark.parametrize("step", ["hold", "confirm"])
+@pytest.mark.parametrize(("mode", "left"), [("trim", 5_000), ("reject", 7_000)])
+async def test_c32_the_share_is_of_the_order_however_many_holds_pay_for_it(
+    shop: World, mode: str, left: int, step: str
+) -> None:
+    await shop.program(on_insufficient=mode, **HALF_OF_IT)
+    await shop.adjust(20_000)
+    held = await shop.pay(3_000, total=10_000)
+    if step == "confirm":
+        await shop.post(f"redemptions/{held['redemption_id']}/confirm")
+    assert (await shop.pay(3_000, total=10_000, status=200))["redemption_id"] == held["redemption_id"]
+    if mode == "trim":
+        assert (await shop.pay(4_000, total=10_000, status=201))["points"] == 2_000
+    else:
+        refused = await shop.pay(4_000, total=10_000, status=409)
+        assert refused["code"] == "above_max_share"
+        assert "takes at most 2000 points" in refused["detail"]
+        assert "beside the 3000" in refused["detail"]
+    assert (await shop.pay(100, total=6_000, status=409))["code"] == "above_max_share"
+    assert (await shop.pay(7_000, total=20_000, status=201))["points"] == left
+
+
+@pytest.mark.parametrize("end", ["cancel", "return", "time", "another order"])
+async def test_c32_what_does_not_pay_for_the_order_leaves_its_share(shop: World, end: str) -> None:
+    await shop.program(**HALF_OF_IT)
+    await shop.adjust(20_000)
+    held = await shop.pay(3_000, "y" if end == "another order" else "x", total=10_000)
+    if end == "return":
+        await shop.post(f"redemptions/{held['redemption_id']}/confirm")
+    if end in ("cancel", "return"):
+        await shop.post(f"redemptions/{held['redemption_id']}/{end}")
+    shop.clock.now += timedelta(hours=end == "time")
+    assert (await shop.pay(5_000, total=10_000, status=201))["points"] == 5_000
+
+
 async def test_c34_a_point_is_worth_what_the_program_says(shop: World) -> None:
     await shop.program(redemption={"points": 1, "value": 200})
     await shop.adjust(50)

@@ -70,12 +70,18 @@ async def hold_for_order(
 ) -> tuple[Redemption, bool]:
     """Hold points that pay for an order; the same order and points again answer the first hold (and False)."""
     book = await desk.member(tx, customer_id, create=create)
-    same = await redemption_rows.find_same(tx, desk.shop_id, book.customer_id, order_id, points)
-    if same is not None and not same.is_over(desk.now):
+    paying = [
+        one
+        for one in await redemption_rows.of_order(tx, desk.shop_id, book.customer_id, order_id)
+        if not one.is_over(desk.now)
+    ]
+    same = next((one for one in paying if one.asked == points), None)
+    if same is not None:
         await desk.close(tx)  # what was due of the member was done
         return same, False
-    program = desk.shop.current
-    found = quote(program.document, points, balance=book.balance, order_total=order_total, rate=program.rate(currency))
+    program, used = desk.shop.current, sum(one.points - one.returned for one in paying)
+    rate = program.rate(currency)
+    found = quote(program.document, points, balance=book.balance, order_total=order_total, rate=rate, used=used)
     if isinstance(found, Refusal):
         raise _REFUSALS[found.code](found.detail)
     one = _new(book, ids, desk.now, life, asked=points, points=found.points, code=ids.new_code())

@@ -32,10 +32,10 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bi
   $9::timestamptz[], $10::text[])
   u(shop_id, redemption_id, order_id, state, points, spent, returned, value, resolved_at, takes)
 where r.shop_id = u.shop_id and r.redemption_id = u.redemption_id"""
-_SAME: Final = f"""
+_OF_ORDER: Final = f"""
 select {COLUMNS} from redemptions r
-where shop_id = $1 and order_id = $2 and customer_id = $3 and asked = $4 and source = 'order'
-  and state in ('held', 'spent') order by created_at limit 1"""
+where shop_id = $1 and order_id = $2 and customer_id = $3 and source = 'order' and state in ('held', 'spent')
+order by created_at"""
 # Entries stay under the id of somebody who was merged. What took no points has none: the audit trail says so instead.
 _BY_HAND: Final = """
 select r.shop_id, r.redemption_id, sum(e.points)::bigint as points
@@ -152,10 +152,9 @@ async def find_many(tx: Connection, keys: Iterable[tuple[str, str]]) -> list[Red
     return [read_row(row) for row in rows]
 
 
-async def find_same(tx: Connection, shop_id: str, customer_id: str, order_id: str, points: int) -> Redemption | None:
-    """The hold that the same member made for the same order and points; the caller holds the member's lock."""
-    row = await tx.fetchrow(_SAME, shop_id, order_id, customer_id, points)
-    return None if row is None else read_row(row)
+async def of_order(tx: Connection, shop_id: str, customer_id: str, order_id: str) -> list[Redemption]:
+    """What a member pays an order with, the first hold first; the caller holds the member's lock."""
+    return [read_row(row) for row in await tx.fetch(_OF_ORDER, shop_id, order_id, customer_id)]
 
 
 async def lock(tx: Connection, keys: Iterable[tuple[str, str]]) -> list[Redemption]:

@@ -23,7 +23,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 def quote(
-    program: Program, points: int, *, balance: int, order_total: int, rate: tuple[int, int] | None
+    program: Program, points: int, *, balance: int, order_total: int, rate: tuple[int, int] | None, used: int = 0
 ) -> Quote | Refusal:
     """How many of the asked points an order takes.
 
@@ -34,26 +34,34 @@ def quote(
         order_total: minor units of the order's currency.
         rate: ``CompiledProgram.rate`` of the order's currency: what one minor unit of it is worth in the shop's, as
             numerator and denominator; None where the program has no rate for it.
+        used: what other redemptions take of the order's share.
 
     """
     if rate is None:
         return Refusal("currency_without_rate", "the program has no rate for this currency; add it to currency_rates")
     rules = program.redemption
     asked = points
-    limit = most_points(program, order_total, rate)
+    limit = max(0, most_points(program, order_total, rate) - used)
+    if used and limit < rules.step:
+        return _above_share(limit, rules.step, used)
     if program.on_insufficient == "trim" and balance > 0:  # of nothing there is no part to take
         points = min(points, balance, limit)
     points -= points % rules.step
     if points > balance:
         return Refusal("not_enough_points", f"{points} points are needed and {max(balance, 0)} can be spent")
     if points > limit:
-        return Refusal("above_max_share", f"this order takes at most {limit - limit % rules.step} points")
+        return _above_share(limit, rules.step, used)
     value = value_of(program, points, rate)
     if points < rules.min_points or value < 1:
         needed = max(rules.min_points, least_points(program, rate))
         needed += -needed % rules.step
         return Refusal("below_min_points", f"at least {needed} points must be used; of {asked} {points} could be")
     return Quote(points, value)
+
+
+def _above_share(limit: int, step: int, used: int) -> Refusal:
+    beside = f" beside the {used} that pay for it already: cancel those to use others" if used else ""
+    return Refusal("above_max_share", f"this order takes at most {limit - limit % step} points{beside}")
 
 
 def most_points(program: Program, order_total: int, rate: tuple[int, int]) -> int:
