@@ -13,7 +13,7 @@ async def test_what_runs_out_unused_is_owed_no_longer(shop: World) -> None:
     await shop.days(12)
     await shop.check()
     assert await shop.numbers() == (0, 0, 0, 0)
-    assert await shop.kinds() == [("earned", 100), ("clawed_back", 0), ("expired", -100)]
+    assert await shop.kinds() == [("earned", 100), ("expired", -100)]
 
 
 async def test_what_was_held_runs_out_when_its_hold_ends(shop: World) -> None:

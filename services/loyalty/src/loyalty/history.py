@@ -22,6 +22,8 @@ SIGNED: Final = """case kind
 GROUPED: Final = f"""customer_id, seq, kind, min(created_at) as created_at, min(order_id) as order_id,
   min(redemption_id) as redemption_id, min(reason) as reason, min(actor) as actor, min(rule_ids) as rule_ids,
   min(expires_at) as expires_at, coalesce({SIGNED}, 0)::bigint as points"""
+# What moves no point of the member is kept for what their orders owe, and for sums; ``explaining`` shows it.
+MOVING: Final = f"coalesce({SIGNED}, 0) <> 0"
 _OF_ONE: Final = f"""
 select {GROUPED} from entries
 where shop_id = $1 and customer_id = $2 and seq = $3 group by customer_id, seq, kind"""
@@ -30,14 +32,14 @@ _BALANCE: Final = "(select n.balance from members n where n.shop_id = $1 and n.c
 PAGE: Final = f"""
 (select {GROUPED}, {_BALANCE} from entries
   where not exists ({_MERGED}) and shop_id = $1 and customer_id = $2 and ($5::int is null or seq < $5)
-  group by shop_id, customer_id, seq, kind order by seq desc limit $6)
+  group by shop_id, customer_id, seq, kind having {MOVING} order by seq desc limit $6)
 union all
 (select {GROUPED}, {_BALANCE}
   from entries join unnest(array(select $2 union all {_MERGED})) u(customer_id) using (customer_id)
   where exists ({_MERGED}) and shop_id = $1 group by customer_id, seq, kind
-  having $3::timestamptz is null or (min(created_at), customer_id, seq) < ($3, $4, $5)
+  having {MOVING} and ($3::timestamptz is null or (min(created_at), customer_id, seq) < ($3, $4, $5))
   order by min(created_at) desc, customer_id desc, seq desc limit $6)"""
-"""A page of so many ($6) transactions, behind a cursor ($3 to $5).
+"""A page of so many ($6) transactions that move points, behind a cursor ($3 to $5).
 
 PostgreSQL asks once whether anybody was merged into the member, and then runs one of the two alone: the history of
 one member is read along its index, that of several is put together. The balance is that of the very moment at which

@@ -46,7 +46,7 @@ with member as (
   {outbox.adding_alike("$15", "$16", "$17", "$18", source="member")}
 )
 (select {history.GROUPED}, (select member.balance from member) from line
-  group by customer_id, seq, kind order by seq desc)
+  group by customer_id, seq, kind having {history.MOVING} order by seq desc)
 union all
 (select page.* from member, lateral ({history.PAGE}) page)"""
 
