@@ -29,7 +29,8 @@ async def test_a_clawback_of_nothing_is_not_among_the_transactions(shop: World, 
     assert await shop.kinds(name) == expected
     assert [one["points"] for one in await shop.told("points.clawed_back")] == [10]
     assert [one["points"] for one in await shop.told("points.earned")] == [100, 10]
-    pages, cursor = [], None
+    pages: list[list[tuple[str, int]]] = []
+    cursor = None
     while cursor is not None or not pages:
         page = await shop.get(f"members/{name}/transactions", limit=1, **({"cursor": cursor} if cursor else {}))
         pages.append([(one["type"], one["points"]) for one in page["items"]])

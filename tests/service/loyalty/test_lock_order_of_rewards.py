@@ -4,13 +4,17 @@ As in ``test_lock_order``: one transaction has the first reward, and whoever wai
 """
 
 import asyncio
+import functools
+import random
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from comeback_kit.consumer import Context
+from comeback_kit.errors import TransientError
 from comeback_kit.timers import DueTimer
 from loyalty import due_work, members, occasions, tier_review
 from loyalty.consumers import TIMERS
@@ -174,3 +178,77 @@ async def test_members_of_all_shops_are_locked_before_a_reward_of_the_first(
         assert await asyncio.wait_for(tx.fetchrow(ONE, "demo", LAST), 0.5) is not None
     await work
     assert (await stocks(shop))[LAST] == 4
+
+
+async def _taken(shop: World, topic: str, events: list[Any]) -> None:
+    """As the consumer does: again where somebody else was faster, which is no deadlock."""
+    while True:
+        try:
+            return await handled(shop, topic, *events)
+        except TransientError:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def deadlocks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every deadlock that PostgreSQL has ended, also of a call, which is tried again so that it does not show."""
+    found: list[str] = []
+
+    def noted(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+        @functools.wraps(call)
+        async def note(*given: Any, **named: Any) -> Any:
+            try:
+                return await call(*given, **named)
+            except asyncpg.DeadlockDetectedError as error:
+                found.append(str(error))
+                raise
+
+        return note
+
+    for name in ("fetch", "fetchrow", "fetchval", "execute"):
+        monkeypatch.setattr(asyncpg.Connection, name, noted(getattr(asyncpg.Connection, name)))
+    return found
+
+
+async def test_nothing_deadlocks_while_levels_give_what_others_take_and_return(
+    shop: World, deadlocks: list[str]
+) -> None:
+    """Batches of cancelled orders and calls, each of members of whom levels are due."""
+    dice = random.Random(7)
+    rewards = [f"r{number}" for number in range(8)]
+    for name in rewards:
+        body = {"reward_id": name, "kind": "partner", "name": "X", "points": 1, "stock": 1_000}
+        await shop.post("rewards", body)
+    steps = [level(f"l{place}", 50 + 100 * place, *dice.sample(rewards, 2)) for place in range(6)]
+    await shop.program(pending={"kind": "days", "days": 1}, tiers=tiers(*steps))
+    names = [f"m{number:02}" for number in range(40)]
+    held: dict[str, Json] = {}
+    for name in names:
+        await shop.adjust(1_000, name)
+        held[name] = await shop.post(f"members/{name}/redemptions", {"reward_id": dice.choice(rewards)})
+        codes = [{"code": held[name]["code"], "amount": 1}]
+        await shop.order(f"spent-{name}", 5_000, name, discounts=codes)
+    await shop.take(*[shop.order_event(f"first-{name}", dice.randrange(5) * 10_000, name) for name in names])
+    await shop.days(2)  # they are of several levels from now on
+    for number in range(2):
+        await shop.take(*[shop.order_event(f"{name}-{number}", 10_000, name) for name in names])
+        shop.clock.now += timedelta(hours=1)
+    shop.clock.now += timedelta(days=2)
+    batches = [
+        [
+            shop.order_event(f"spent-{name}", 5_000, name, kind="order.cancelled", state="cancelled", at=shop.now)
+            for name in names[place:24:6]
+        ]
+        for place in range(6)
+    ]
+    await asyncio.gather(
+        *[_taken(shop, "orders", batch) for batch in batches],
+        *[shop.post(f"members/{name}/redemptions", {"reward_id": dice.choice(rewards)}) for name in names[24:]],
+    )
+    assert deadlocks == []
+    async with shop.service.runtime.db.work() as tx:
+        given = await tx.fetch(
+            "select reward_id, count(*) from redemptions where state in ('held', 'spent') group by 1"
+        )
+        left = await tx.fetch("select reward_id, 1000 - stock_left from rewards where stock_left < 1000")
+    assert sorted(map(tuple, given)) == sorted(map(tuple, left))
