@@ -10,7 +10,7 @@ import pytest
 
 from allinone.postgres import EmbeddedPostgres
 from comeback_kit import migrate
-from comeback_kit.db import with_database
+from comeback_kit.db import role_name, with_database
 from tests.support.scratch import scratch
 
 _counter = itertools.count()
@@ -38,14 +38,16 @@ class TestServer:
             url = await migrate.prepare(self.url, template, service)
             await migrate.upgrade(url, service, package or service)
             self._templates.add(service)
-        return await self.empty(template=template)
+        return await self.empty(template=template, owner=role_name(service, "owner"))
 
-    async def empty(self, template: str | None = None) -> str:
-        """The URL of a new database, without a schema unless a template is named."""
+    async def empty(self, template: str | None = None, owner: str | None = None) -> str:
+        """The URL of a new database, without a schema unless a template is named; as ``prepare`` makes it for an owner,
+        who may migrate it on."""
         name = f"test_{os.getpid()}_{next(_counter)}"
         connection = await asyncpg.connect(self.url)
         try:
             suffix = f' template "{template}"' if template else ""
+            suffix += f' owner "{owner}"' if owner else ""
             # Copying files is twice as fast as the default here, where nothing is fsynced.
             await connection.execute(f'create database "{name}"{suffix} strategy file_copy')
         finally:

@@ -18,6 +18,10 @@ from loyalty.views import ActivityRecorded
 
 WAITING_TIMER: Final = "activity_waits_for_shop"
 _RETRY: Final = timedelta(seconds=30)
+# No id has a slash, and 0 is what follows it.
+_FORGET: Final = """
+update timers t set payload = t.payload #- '{view,attributes}' from unnest($3::text[]) u(customer_id)
+where t.shop_id = $1 and t.kind = $2 and t.ref >= u.customer_id || '/' and t.ref < u.customer_id || '0'"""
 
 
 async def take(tx: Connection, events: Sequence[Event], context: Context, cache: ShopCache) -> None:
@@ -46,6 +50,11 @@ async def _reward(tx: Connection, deeds: Sequence[Deed], context: Context, cache
     waiting = [_wait(deed, context.now) for deed in deeds if deed.shop_id not in shops]
     if waiting:
         await timers.schedule(tx, waiting)
+
+
+async def forget_notes(tx: Connection, shop_id: str, names: Sequence[str]) -> None:
+    """Drop what is said in activities of these people that wait for their shop."""
+    await tx.execute(_FORGET, shop_id, WAITING_TIMER, names)
 
 
 def _deed(event: Event, view: ActivityRecorded, at: datetime) -> Deed:

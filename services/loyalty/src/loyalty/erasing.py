@@ -1,4 +1,4 @@
-"""Forgetting a person: the ledger stays, with an id that means nobody; what rules knew of them is gone."""
+"""Forgetting a person: the ledger stays, with an id that means nobody; what was known or written of them is gone."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final
 
 from comeback_kit import idempotency
 from comeback_kit.db import Connection
-from loyalty import forgetting, members
+from loyalty import activities, forgetting, members, reasons
 from loyalty.shop import Shop
 from loyalty.uncounted import Found
 
@@ -46,6 +46,9 @@ async def erase(
     await tx.execute(_TOMBSTONES, shop_id, [hash_of(shop_id, name) for name in names], at)
     await tx.execute(_MARK, shop_id, names, at)
     await tx.execute(_FORGET, shop_id, names)
+    await reasons.forget(tx, shop_id, names)
+    if shop is None:
+        await activities.forget_notes(tx, shop_id, names)
     for name in names:  # a handful: a person's guest ids and old accounts
         await idempotency.forget(tx, shop_id, name)
 
