@@ -37,7 +37,7 @@ class ServiceDefinition:
 
     ``idle`` adds lags of its own to ``/readyz?caught_up=true`` (mails not handed over), ``ready`` adds conditions to
     ``/readyz`` by raising ``Unavailable`` (an engine that still rebuilds). ``opening`` runs before any role starts,
-    ``background`` only where the role ``timers`` runs.
+    ``background`` only where the role ``timers`` runs, and so do ``prunes``, which the janitor calls with its own.
     """
 
     name: str
@@ -51,6 +51,7 @@ class ServiceDefinition:
     timers: Mapping[str, TimerHandler] = field(default_factory=dict)
     opening: Sequence[Background] = ()
     background: Sequence[Background] = ()
+    prunes: Sequence[janitor.Prune] = ()
     idle: Sequence[IdleCheck] = ()
     ready: Sequence[ReadyCheck] = ()
 
@@ -144,7 +145,7 @@ async def _start_roles(stack: AsyncExitStack, definition: ServiceDefinition, run
         timers = TimerRunner(runtime, definition.timers)
         await timers.start()
         stack.push_async_callback(timers.stop)
-        await stack.enter_async_context(janitor.running(runtime))
+        await stack.enter_async_context(janitor.running(runtime, definition.prunes))
         for background in definition.background:
             await stack.enter_async_context(background(runtime))
     if "consumer" in roles and definition.subscriptions:
