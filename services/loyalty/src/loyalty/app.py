@@ -8,6 +8,7 @@ from comeback_kit.runtime import Clock
 from comeback_kit.service import ServiceDefinition, create_service_app
 from loyalty.consumers import SUBSCRIPTIONS, TIMERS
 from loyalty.due_work import watching
+from loyalty.keeping import PRUNES
 from loyalty.routes import data, me, members, orders, program, redemptions, reports, rewards
 from loyalty.settings import Settings
 
@@ -41,5 +42,6 @@ def create_app(settings: Settings | None = None, *, log: EventLog | None = None,
         subscriptions=SUBSCRIPTIONS,
         timers=TIMERS,
         background=(watching,),
+        prunes=PRUNES,
     )
     return create_service_app(definition, settings or Settings(), log=log, clock=clock)

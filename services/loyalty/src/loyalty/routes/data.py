@@ -71,7 +71,7 @@ async def import_members(
 
 @router.get("/jobs/{job_id}", dependencies=[READ], summary="How far work in the background is")
 async def job(job_id: Id, tx: Tx, caller: Caller) -> JobAnswer:
-    """A preview or an import."""
+    """A preview or an import. It is kept for a while after its end (90 days unless the service is told otherwise)."""
     return await jobs.answer(tx, caller.shop_id, job_id)
 
 
