@@ -331,3 +331,17 @@ async def test_somebody_erased_reads_nothing_of_what_was_due(shop: World) -> Non
     await late(shop, 1)
     assert (await mine(shop))["items"] == []
     assert (await mine(shop, ""))["balance"] == 0
+
+
+async def test_a_hold_past_its_end_is_held_for_readers_and_the_till_alike_until_its_timer_rings(shop: World) -> None:
+    await shop.order("1")
+    await shop.pay(60)
+    await late(shop, 1)
+    me = shop.service.customer("c1")
+    for client, path in ((me, "me"), (shop.client, "members/c1")):
+        found = await shop.get(path, client=client)
+        assert (found["balance"], found["held"]) == (40, 60)
+    assert (await shop.pay(100, "2", status=409))["code"] == "not_enough_points"
+    await shop.work()
+    assert (await shop.get("me", client=me))["balance"] == 100
+    await shop.pay(100, "2")
