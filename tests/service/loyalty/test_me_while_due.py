@@ -333,6 +333,54 @@ async def test_somebody_erased_reads_nothing_of_what_was_due(shop: World) -> Non
     assert (await mine(shop, ""))["balance"] == 0
 
 
+@EVERY
+@pytest.mark.parametrize("path", ["members/c1/lots", "orders/1/post-purchase"], ids=["lots", "thank_you"])
+async def test_lots_and_thank_you_pages_answer_what_they_answer_after_the_job(
+    shop: World, asked: list[str], path: str, due: Due
+) -> None:
+    """Nobody waits for a lock, and nothing is written, but what makes a lot that is to be seen."""
+    await begun(shop, due)
+    orders = (await shop.snapshot(["orders"]))["orders"]
+    status = 200 if path.startswith("members") or any(one["order_id"] == "1" for one in orders) else 404
+    before = await shop.everything()
+    asked.clear()
+    first = await shop.get(path, status=status)
+    after = await shop.everything()
+    if path.startswith("orders") or len(before["lots"]) == len(after["lots"]):
+        assert changes(before, after) == []
+        assert [one for one in asked if "for update" in one] == []
+    await late(shop, 0.01)
+    await shop.work()
+    again = await shop.get(path, status=status)
+    assert first == again or status == 404
+
+
+async def test_pages_of_lots_chain_though_more_becomes_due_between_them(shop: World) -> None:
+    await begun(shop, all_of_it)
+    found: list[Json] = []
+    cursor = None
+    while True:
+        answer = await shop.get("members/c1/lots", limit=7, **({"cursor": cursor} if cursor else {}))
+        found += answer["items"]
+        cursor = answer["next_cursor"]
+        if cursor is None:
+            break
+    await shop.work()
+    assert (await shop.get("members/c1/lots", limit=100))["items"] == found
+
+
+async def test_the_thank_you_page_of_a_level_that_gives_a_reward_has_its_code_drawn_once(shop: World) -> None:
+    mug = {"reward_id": "mug", "kind": "free_product", "product_id": "m", "name": "M", "points": 20, "stock": 1}
+    await shop.post("rewards", mug)
+    await programmed(shop, pending=PENDING, tiers=tiers({**GOLD, "entry": {"reward_ids": ["mug"]}}))
+    await shop.order("1")
+    await late(shop, 4)
+    first = await shop.get("orders/1/post-purchase")
+    await shop.work()
+    assert await shop.get("orders/1/post-purchase") == first
+    assert len((await shop.get("members/c1/redemptions"))["items"]) == 1
+
+
 async def test_a_hold_past_its_end_is_held_for_readers_and_the_till_alike_until_its_timer_rings(shop: World) -> None:
     await shop.order("1")
     await shop.pay(60)
@@ -345,3 +393,10 @@ async def test_a_hold_past_its_end_is_held_for_readers_and_the_till_alike_until_
     await shop.work()
     assert (await shop.get("me", client=me))["balance"] == 100
     await shop.pay(100, "2")
+
+
+async def test_the_thank_you_page_of_somebody_erased_is_there_though_something_was_due(shop: World) -> None:
+    await begun(shop, expiry)
+    await shop.take(erased(shop))
+    found = await shop.get("orders/1/post-purchase")
+    assert (found["points_earned"], found["balance"]) == (0, 0)

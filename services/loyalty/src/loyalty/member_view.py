@@ -48,6 +48,15 @@ async def read(tx: Connection, cache: ShopCache, shop_id: str, customer_id: str,
     return answer(seen)
 
 
+async def see(tx: Connection, shop: Shop, customer_id: str, now: datetime) -> Seen:
+    """The same as it is read, in a transaction that has read the shop; written is only what gives rewards."""
+    seen = await member_read.see_in(tx, shop, customer_id, now)
+    if gives_rewards(seen):
+        await catch_up(tx, shop, customer_id, now)
+        seen = await member_read.see_in(tx, shop, customer_id, now)
+    return seen
+
+
 def answer(seen: Seen) -> MemberAnswer | None:
     """The answer for a member who was read; None where nothing of them is known, or any longer."""
     book = seen.book

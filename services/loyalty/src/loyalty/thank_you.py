@@ -6,6 +6,8 @@ from typing import Any, Final
 from comeback_kit.db import Connection
 from loyalty import member_view, members, orders, rewards
 from loyalty.errors import OrderUnknown
+from loyalty.member_read import Seen
+from loyalty.orders import OrderRow
 from loyalty.program_store import ShopCache, load_one
 from loyalty.schemas.members import MemberAnswer
 from loyalty.schemas.orders import PostPurchaseAnswer
@@ -27,21 +29,35 @@ async def read(
     if order is None or order.waiting or not order.has_snapshot:
         raise OrderUnknown
     buyer = order.buyer
-    member = None if buyer is None else await member_view.read(tx, cache, shop_id, buyer, now)
+    shop = await load_one(tx, cache, shop_id)
+    seen = None if buyer is None else await member_view.see(tx, shop, buyer, now)
+    member = None if seen is None else member_view.answer(seen)
     if customer_id is not None and not await _is_of(tx, shop_id, customer_id, buyer, member):
         raise OrderUnknown
-    if member is None:
+    if seen is None or member is None:
         return PostPurchaseAnswer(points_earned=0, points_pending=0, balance=0, tier=None, next_reward=None)
-    shop = cache.get(shop_id) or await load_one(tx, cache, shop_id)
-    lot = await tx.fetchrow(_LOT, shop_id, member.customer_id, order.lot_id)
-    active = lot is not None and lot["active"]
+    earned, pending = await _points(tx, seen, order)
     return PostPurchaseAnswer(
-        points_earned=lot["settled"] if lot is not None and active else 0,
-        points_pending=lot["remaining"] if lot is not None and not active else 0,
+        points_earned=earned,
+        points_pending=pending,
         balance=member.balance,
         tier=member.tier.model_dump(mode="json") if member.tier is not None and member.tier.id is not None else None,
         next_reward=await next_reward(tx, shop, member, now),
     )
+
+
+async def _points(tx: Connection, seen: Seen, order: OrderRow) -> tuple[int, int]:
+    """What an order earned its buyer, and how much of that is pending; of the lots that are read something is due."""
+    assert seen.book is not None  # noqa: S101  # there is a member
+    lot = seen.book.lots.get(order.lot_id)
+    if lot is not None:
+        active, remaining, settled = lot.active, lot.remaining, lot.settled
+    else:
+        row = await tx.fetchrow(_LOT, *seen.book.key, order.lot_id)
+        if row is None:
+            return 0, 0
+        active, remaining, settled = row
+    return (settled, 0) if active else (0, remaining)
 
 
 async def _is_of(

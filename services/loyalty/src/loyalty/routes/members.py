@@ -8,7 +8,7 @@ from comeback_contracts.instants import parse_instant
 from comeback_kit.errors import FieldError, Unprocessable
 from comeback_kit.http import Caller, Id, Now, Reader, TransactionRoute, Tx, requires
 from comeback_kit.paging import Cursor, Limit, Page
-from loyalty import adjusting, history, member_history, member_list, member_view
+from loyalty import adjusting, history, member_history, member_list, member_lots, member_view
 from loyalty.desk import Desk
 from loyalty.errors import MemberUnknown
 from loyalty.schemas.members import (
@@ -72,13 +72,10 @@ async def transactions(
 
 @router.get("/{customer_id}/lots", dependencies=[READ], summary="A member's lots, newest first")
 async def lots(
-    customer_id: Id, tx: Tx, caller: Caller, now: Now, cache: Cache, limit: Limit = 20, cursor: Cursor = None
+    customer_id: Id, reader: Reader, now: Now, cache: Cache, limit: Limit = 20, cursor: Cursor = None
 ) -> Page[LotAnswer]:
     """Points by when they were earned; `remaining` 0 where all are used or gone."""
-    found = await member_view.read(tx, cache, caller.shop_id, customer_id, now)
-    if found is None:
-        raise MemberUnknown
-    items, after = await history.lots(tx, caller.shop_id, found.customer_id, limit=limit, cursor=cursor)
+    items, after = await member_lots.page(reader, cache, customer_id, now, limit=limit, cursor=cursor)
     return Page(items=items, next_cursor=after)
 
 
