@@ -400,3 +400,16 @@ async def test_the_thank_you_page_of_somebody_erased_is_there_though_something_w
     await shop.take(erased(shop))
     found = await shop.get("orders/1/post-purchase")
     assert (found["points_earned"], found["balance"]) == (0, 0)
+
+
+async def test_a_level_that_an_erased_account_reaches_by_itself_keeps_nobody_from_reading(shop: World) -> None:
+    await shop.post("rewards", {"reward_id": "mug", "kind": "free_shipping", "name": "M", "points": 20})
+    await programmed(shop, pending=PENDING, tiers=tiers({**GOLD, "entry": {"reward_ids": ["mug"]}}))
+    await shop.order("1")
+    await shop.take(erased(shop))
+    await late(shop, 4)
+    for path in PATHS[:-1]:
+        await mine(shop, path)
+    await shop.get("orders/1/post-purchase")
+    for path in ("", "/transactions", "/lots"):
+        await shop.get(f"members/c1{path}", status=404)

@@ -34,8 +34,13 @@ async def glance(reader: ShopReader, cache: ShopCache, customer_id: str, now: da
 
 
 def gives_rewards(seen: Seen) -> bool:
-    """Whether what is due gives rewards: then it has to be written before anybody can see them."""
-    return seen.foreseen is not None and bool(seen.foreseen.ledger.grants)
+    """Whether what is due gives rewards: then it has to be written before anybody can see them.
+
+    Nobody sees those of an erased member, whom no request may touch.
+    """
+    if seen.foreseen is None or seen.book is None or seen.book.erased_at is not None:
+        return False
+    return bool(seen.foreseen.ledger.grants)
 
 
 async def read(tx: Connection, cache: ShopCache, shop_id: str, customer_id: str, now: datetime) -> MemberAnswer | None:
