@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from comeback_kit import errors, problems, telemetry
+from comeback_kit import errors, heads, problems, telemetry
 from comeback_kit.auth import Minter, Principal
 from comeback_kit.targets import check_target
 from gateway import body, headers, routing
@@ -48,7 +48,7 @@ class Front:
         request_id = telemetry.request_id_from(_text(incoming.request_id))
         traceparent = telemetry.traceparent_from(_text(incoming.traceparent))
         tokens = (telemetry.request_id_var.set(request_id), telemetry.traceparent_var.set(traceparent))
-        answer = _Answer(send, request_id.encode())
+        answer = _Answer(heads.without_body(send) if scope["method"] == "HEAD" else send, request_id.encode())
         route = routing.find(scope["path"])
         try:
             if route is None:
@@ -83,7 +83,8 @@ class Front:
             content = b""
         if route.service is None:
             state = {"request_id": ids[0], "traceparent": ids[1], "principal": principal}
-            await self._own({**scope, "state": {**scope.get("state", {}), **state}}, receive, answer)
+            asked = heads.as_get(scope) if scope["method"] == "HEAD" else scope
+            await self._own({**asked, "state": {**scope.get("state", {}), **state}}, receive, answer)
             return
         passed = incoming.passed
         if content or scope["method"] not in _BODILESS:

@@ -239,6 +239,36 @@ async def test_paths_and_methods_that_are_not_there(gateway: Running) -> None:
         assert answer.headers["allow"] == "POST"
 
 
+async def test_head_answers_as_get_does_without_a_body(either: Running) -> None:
+    """Of services and of the gateway's own pages, refusals too."""
+    async with either.client(**{"X-Request-Id": "r1"}) as client:
+        for path, status in (
+            ("/v1/loyalty/echo/x?of=y", 200),
+            ("/v1/loyalty/nothing", 404),
+            ("/v1/loyalty/stream", 200),
+            ("/mailbox", 200),
+            ("/v1/post-purchase/unknown", 404),
+            ("/v1/events", 405),
+            ("/v1/unknown", 404),
+            ("/livez", 200),
+            ("/openapi.json", 200),
+        ):
+            got, head = await client.get(path), await client.head(path)
+            assert (got.status_code, head.status_code) == (status, status), path
+            assert got.content
+            assert head.content == b""
+            same = {name: value for name, value in got.headers.items() if name != "date"}
+            assert {name: value for name, value in head.headers.items() if name != "date"} == same, path
+
+
+async def test_where_get_is_allowed_head_is_told_as_allowed_too(gateway: Running) -> None:
+    async with gateway.client() as client:
+        answer = await client.put("/v1/post-purchase/o1")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+        paths = (await client.get("/openapi.json")).json()["paths"]
+    assert [path for path, methods in paths.items() if "head" in methods] == []
+
+
 async def test_a_path_and_a_query_that_are_no_text_reach_no_service(either: Running) -> None:
     async with either.client() as client:
         for path, pointer in (

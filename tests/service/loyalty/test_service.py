@@ -81,10 +81,28 @@ async def test_a_customer_takes_a_reward(shop: World) -> None:
 
 
 async def test_a_wrong_method_is_told_all_the_right_ones(shop: World) -> None:
-    for path, allowed in (("program", "GET, PUT"), ("rewards", "GET, POST"), ("rewards/r1", "DELETE, GET, PUT")):
+    for path, allowed in (
+        ("program", "GET, HEAD, PUT"),
+        ("rewards", "GET, HEAD, POST"),
+        ("rewards/r1", "DELETE, GET, HEAD, PUT"),
+        ("members/c1/adjustments", "POST"),
+    ):
         answer = await shop.client.patch(f"/v1/loyalty/{path}")
         assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
         assert answer.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["members/c1", "members", "me", "reports/liability?format=csv", "exports/members"])
+async def test_head_answers_as_get_does_without_a_body(shop: World, path: str) -> None:
+    await shop.order("1001")
+    client = shop.service.customer("c1") if path == "me" else shop.client
+    named = {"X-Request-Id": "r1"}
+    got = await client.get(f"/v1/loyalty/{path}", headers=named)
+    head = await client.head(f"/v1/loyalty/{path}", headers=named)
+    assert (head.status_code, head.headers, head.content) == (200, got.headers, b"")
+    if path == "me":
+        again = await client.head("/v1/loyalty/me", headers={"If-None-Match": head.headers["ETag"]})
+        assert again.status_code == 304
 
 
 async def test_an_app_reads_its_member_with_two_queries(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from comeback_kit import errors, problems, telemetry
+from comeback_kit import errors, heads, problems, telemetry
 from comeback_kit.auth import InvalidToken, Principal, Verifier
 from comeback_kit.targets import check_target
 
@@ -35,6 +35,9 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"]
+        if method == "HEAD":
+            scope, send = heads.as_get(scope), heads.without_body(send)
         headers = {name: value for name, value in scope["headers"] if name in _WANTED}
         state = scope["state"] = dict(scope.get("state") or {})
         request_id = telemetry.request_id_from(_text(headers.get(b"x-request-id")))
@@ -64,7 +67,7 @@ class Edge:
             telemetry.request_id_var.reset(tokens[0])
             telemetry.traceparent_var.reset(tokens[1])
             route = _route(scope)
-            self._meter.count(scope["method"], route, answer.status, time.perf_counter() - started)
+            self._meter.count(method, route, answer.status, time.perf_counter() - started)
 
     async def _refuse(
         self, error: errors.DomainError, scope: Scope, receive: Receive, answer: "_Answer", request_id: str

@@ -131,7 +131,15 @@ def answer(request: Request, error: RequestValidationError | HTTPException) -> R
     detail = None if error.detail in ("Not Found", "Method Not Allowed") else str(error.detail)
     raised = known(detail)
     raised.headers.update(error.headers or {})
+    if "Allow" in raised.headers:
+        raised.headers["Allow"] = _with_head(raised.headers["Allow"])
     return response(raised, request_id_of(request))
+
+
+def _with_head(allowed: str) -> str:
+    """Where GET is allowed HEAD is, which no route knows of (``heads``)."""
+    methods = set(allowed.split(", "))
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def request_id_of(request: Request) -> str | None:

@@ -58,7 +58,6 @@ _FORM_BODY: dict[str, Any] = {
 }
 
 
-@router.head("/{token}", include_in_schema=False)
 @router.get("/{token}", responses=_HTML, summary="The survey page", operation_id="survey_page")
 async def show(
     token: str,

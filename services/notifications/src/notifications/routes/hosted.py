@@ -26,7 +26,6 @@ router = APIRouter(prefix="/p", tags=["Hosted pages"])
 _LONGEST = 4096
 
 
-@router.head("/{token}", include_in_schema=False)
 @router.get("/{token}", summary="The preference page", include_in_schema=True)
 async def preference_page(
     token: str, request: Request, runtime: RuntimeDep, saved: Annotated[str | None, Query(max_length=20)] = None
