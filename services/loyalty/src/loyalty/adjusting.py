@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from comeback_kit.bodies import MAX_SAFE_INTEGER
 from comeback_kit.db import Connection
 from comeback_kit.errors import FieldError, Unprocessable
 from loyalty import audit, lot_care, members
@@ -13,6 +12,7 @@ from loyalty.expiry import expires_at
 from loyalty.lots import allocate
 from loyalty.memo import Memo
 from loyalty.notices import transaction_id
+from loyalty.room import room_of
 from loyalty.schemas.members import AdjustmentBody
 
 
@@ -77,13 +77,8 @@ async def _take(tx: Connection, desk: Desk, book: Book, points: int, reason: str
     desk.ledger.withdraw(book, takes, missing, "adjusted", Memo(reason=reason, actor=actor))
 
 
-def room_of(book: Book) -> int:
-    """How many points more the member may have: as many as every reader of JSON can hold as one number."""
-    return MAX_SAFE_INTEGER - max(0, book.balance) - book.pending - book.held
-
-
 def _check_room(book: Book, points: int) -> None:
-    """Refuse what would take the member's points beyond that."""
+    """Refuse what would take the member's points beyond what anybody may have."""
     room = room_of(book)
     if points > room:
         raise Unprocessable(errors=[FieldError("/points", f"must be at most {room}, what the member has room for")])

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 from comeback_kit.bodies import MAX_SAFE_INTEGER
 from comeback_kit.db import Connection
 from loyalty import due, lot_care, members, posting, tiers
-from loyalty.adjusting import room_of
 from loyalty.books import Book, Key, LotRow
 from loyalty.import_rows import MOST_BAD, lot_id_of
 from loyalty.job_rows import Job
@@ -17,6 +16,7 @@ from loyalty.ledger import Ledger
 from loyalty.lots import Take
 from loyalty.memo import Memo
 from loyalty.notices import Notices
+from loyalty.room import room_of
 from loyalty.schemas.jobs import BadRow, ImportLot, ImportMember
 from loyalty.shop import Shop
 

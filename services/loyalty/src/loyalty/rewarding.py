@@ -15,6 +15,7 @@ from loyalty.member_facts import Counters, all_facts, read_tags, read_usage
 from loyalty.memo import Memo
 from loyalty.notices import Notices
 from loyalty.pending import available_at
+from loyalty.room import room_to_earn
 from loyalty.rules.activities import (
     Occasion,
     activity_usage_keys,
@@ -129,13 +130,14 @@ def _pay(deed: Deed, shop: Shop, book: Book, ledger: Ledger, notices: Notices, c
     counters.move(book, {}, found.usage)
     if program.expiry.kind == "sliding":
         lot_care.slide(shop, book, deed.at)
-    if not found.points:
+    points = min(found.points, room_to_earn(book))
+    if not points:
         return
     lot_care.watch(program, book, lot)
     memo = Memo(reason=deed.reason, rule_ids=found.rule_ids, expires_at=lot.expires_at)
-    seq = ledger.earn(book, lot, found.points, memo)
-    tiers.count(shop, book, lot, ledger.now, points=found.points, spend=0, orders=0)
+    seq = ledger.earn(book, lot, points, memo)
+    tiers.count(shop, book, lot, ledger.now, points=points, spend=0, orders=0)
     more = None if lot.active else {"pending": True, "available_at": lot.available_at}
-    notices.points("earned", book, found.points, seq, reason=deed.reason, origin=deed.cause, more=more)
+    notices.points("earned", book, points, seq, reason=deed.reason, origin=deed.cause, more=more)
     lot_care.expire_passed(ledger, notices, shop, book, ledger.now)
     tiers.look(ledger, shop, book, ledger.now, notices)

@@ -14,6 +14,7 @@ from loyalty.order_task import Task
 from loyalty.orders import OrderRow
 from loyalty.pending import available_at
 from loyalty.redating import redate
+from loyalty.room import room_to_earn, spend_within, target_within
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.rules.evaluation import Evaluation, evaluate
 from loyalty.rules.facts import fix_on
@@ -126,7 +127,7 @@ class Settling:
             self._post_first(task, book, lot, evaluation)
             return
         before = lot.settled
-        found = _difference(lot, evaluation.points, task.program)
+        found = _difference(lot, target_within(book, lot, evaluation.points), task.program)
         if found.restored or (found.shortfall < 0 and not found.clawed):
             memo = Memo(order_id=order.order_id, rule_ids=evaluation.rule_ids, expires_at=lot.expires_at)
             seq = ledger.earn(book, lot, found.restored, memo, forgiven=max(0, -found.shortfall))
@@ -152,7 +153,7 @@ class Settling:
 
     def _post_first(self, task: Task, book: Book, lot: LotRow, evaluation: Evaluation) -> None:
         """What nearly every order comes to: a new lot, and nothing else to look at."""
-        points = evaluation.points
+        points = min(evaluation.points, room_to_earn(book))
         if points:
             seq = self.ledger.earn_first(book, lot, points, evaluation.rule_ids)
             lot_care.watch(task.program, book, lot)
@@ -173,7 +174,7 @@ class Settling:
     def _count(self, task: Task, book: Book, lot: LotRow, evaluation: Evaluation, points: int) -> None:
         """Move what tiers, limits and caps count of the order."""
         order = task.order
-        spend = evaluation.amount - lot.spend
+        spend = spend_within(book, evaluation.amount - lot.spend)
         counts = int(evaluation.counts) - lot.orders
         if spend or counts:
             lot.spend += spend

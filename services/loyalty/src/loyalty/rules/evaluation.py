@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from comeback_contracts.order_reading import view_of
 from comeback_contracts.order_view import Order, OrderView
+from loyalty.program.fields import MAX_INTEGER
 from loyalty.rules.assessment import Assessment, assess
 from loyalty.rules.basket import Basket
 from loyalty.rules.case import Case
@@ -77,7 +78,7 @@ def evaluate(
     if weighing is None:
         return Evaluation(note="currency_without_rate")
     found, rate = weighing.assessment, weighing.rate
-    amount = weighing.basket.left.amount * rate[0] // rate[1]
+    amount = min(weighing.basket.left.amount * rate[0] // rate[1], MAX_INTEGER)
     if weighing.points == 0:
         return Evaluation(amount=amount)
     rule_ids = tuple(compress(program.rule_ids, found.points))
