@@ -22,7 +22,10 @@ _MORE = (
     """insert into profiles select (jsonb_populate_record(p, jsonb_build_object('customer_id', 'b' || n,
          'birthday', (date '1980-01-01' + n % 365)::text, 'joined', (date '2020-01-01' + n % 365)::text))).*
        from profiles p, generate_series(1, 3000) n where customer_id = 'c7'""",
-    "analyze profiles",
+    """insert into audit (shop_id, at, actor, action, target, detail)
+       select 'demo', now(), 'test', 'points.adjusted', 'b' || n, '{"points": 1, "reason": "r"}'
+       from generate_series(1, 3000) n""",
+    "analyze profiles, audit",
 )
 
 
@@ -36,6 +39,9 @@ async def reads(crowd: World) -> Reads:
 
 async def test_no_batch_of_few_reads_the_rows_of_all(crowd: World, reads: Reads) -> None:
     at, codes = instant(crowd.now), [await _hold(crowd, f"c{n + 80}") for n in range(7)]
+    for n in range(7):  # what is to be blanked of those who are erased
+        await crowd.adjust(5, f"c{n + 250}")
+        await crowd.post(f"members/c{n + 250}/transfers", {"to": f"c{n + 270}", "points": 5})
     batches: dict[str, Callable[[int], list[Event]]] = {
         "new orders": lambda n: [crowd.order_event(f"new{n}-{each}", customer=f"c{n * 9 + each}") for each in range(3)],
         "strangers": lambda n: [crowd.order_event(f"strange{n}", customer=f"stranger{n}")],
