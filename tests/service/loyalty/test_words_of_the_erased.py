@@ -132,6 +132,17 @@ async def test_what_a_line_or_an_activity_says_is_never_kept(shop: World) -> Non
     assert await places(shop) == set()
 
 
+async def test_what_an_import_under_way_says_goes_with_its_end(shop: World) -> None:
+    row = {"customer_id": "c1", "tags": [WORD], "birthday": "1990-05-05"}
+    answer = await shop.client.post("/v1/loyalty/imports/members", content=msgspec.json.encode(row))
+    await shop.take(erased(shop))
+    assert await places(shop) == {"import_rows.row"}
+    await shop.work()
+    assert await places(shop) == set()
+    job = await shop.get(f"jobs/{answer.json()['job_id']}")
+    assert (job["result"]["rejected"], job["result"]["members"]) == (1, 0)
+
+
 async def test_readers_see_that_there_was_a_reason(shop: World) -> None:
     await shop.adjust(100, reason=f"sorry, {WORD}")
     await shop.order("1")
