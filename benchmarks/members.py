@@ -15,6 +15,7 @@ from benchmarks.proxy import Cost
 from benchmarks.report import Result
 from benchmarks.servers import Postgres, folder, postgres
 from comeback_kit.auth import Minter, Principal, generate_key_pair
+from comeback_kit.collector import settle_in
 from comeback_kit.consumer import Context
 from comeback_kit.runtime import Runtime
 from loyalty import consumers
@@ -38,13 +39,14 @@ def measure(quick: bool) -> Sequence[Result]:
 
 
 async def _measure(server: Postgres, path: Path, *, quick: bool) -> list[Result]:
-    seconds, turns = (1.0, 1) if quick else (3.0, 3)
+    seconds, turns = (1.0, 1) if quick else (2.0, 7)
     url = await loyalty_database(server)
     async with runtime(url) as service:
         async with service.db.work() as tx:
             events = events_of(order_entries(900, present()))
             await consumers.take_orders(tx, events, Context(present(), service))
         members = await _rich_members(service)
+        settle_in()  # as every process of a service does at its start
         return [
             await _reading(path, url, members[0], seconds, turns),
             *await redeeming.measure(path, url, service, members, seconds, turns),

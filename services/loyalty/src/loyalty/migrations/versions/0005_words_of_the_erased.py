@@ -4,7 +4,7 @@ from alembic import op
 
 from comeback_kit.db import role_name
 
-revision = "0006"
+revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
