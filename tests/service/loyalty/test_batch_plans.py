@@ -57,8 +57,7 @@ async def test_no_batch_of_few_reads_the_rows_of_all(crowd: World, reads: Reads)
     context = Context(crowd.now, crowd.service.runtime)
     for name, events in batches.items():
         await reads.batch(name, _handling(events, context))
-    # Nothing leads to orders that never earned (ADR 0013): an erasure, which is rare, looks through all.
-    assert {name: set(tables) for name, tables in reads.excess.items()} == {"erased": {"orders"}}
+    assert {name: set(tables) for name, tables in reads.excess.items()} == {}
 
 
 async def test_no_timer_of_few_reads_the_rows_of_all(crowd: World, reads: Reads) -> None:

@@ -1,7 +1,7 @@
 """What people of the shop wrote about somebody who was erased: the reasons of adjustments, in ledger and audit trail.
 
 A reason becomes the word ``erased``, so that readers see that there was one; points, dates and who posted them stay.
-Nothing else of either table can be changed (migration 0006). Ids stay, too: they mean nobody any more. Only what others
+Nothing else of either table can be changed (migration 0005). Ids stay, too: they mean nobody any more. Only what others
 see of a transfer (``from:…``, ``to:…``) no longer says who it was with.
 """
 
