@@ -10,7 +10,7 @@ from comeback_kit.consumer import Context
 from loyalty import orders, uncounted
 from tests.service.loyalty.test_customers import erased, merged
 from tests.service.loyalty.test_lock_order import handled, lock, waiting
-from tests.service.loyalty.world import HANDLERS, World
+from tests.service.loyalty.world import HANDLERS, World, event, instant
 
 NOTED: dict[str, Any] = {"attributes": {"gift": "Zebedee"}}
 UNPAID: dict[str, Any] = {"payment_state": "pending", **NOTED}
@@ -55,6 +55,18 @@ async def test_notes_under_every_name_of_a_person_go(shop: World, together: bool
     await shop.order("2", customer="c1", **UNPAID)
     await shop.order("3", customer="c2", **UNPAID)
     await shop.take(merged(shop, "guest:1", "c1"), erased(shop, "guest:1"), together=together)
+    assert await noted(shop) == ["3"]
+
+
+async def test_notes_of_who_was_one_with_the_erased_go_though_it_is_told_late(shop: World) -> None:
+    await shop.order("1", customer="guest:1", **UNPAID)
+    await shop.order("2", customer="guest:2", **UNPAID)
+    await shop.order("3", customer="c2", **UNPAID)
+    await shop.take(merged(shop, "guest:2", "guest:1"))
+    late = event("customer.merged", {"from": "guest:1", "into": "c1", "at": instant(shop.now)}, at=shop.now)
+    shop.clock.now += timedelta(days=1)
+    await shop.take(erased(shop))
+    await shop.take(late)
     assert await noted(shop) == ["3"]
 
 

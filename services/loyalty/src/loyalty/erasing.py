@@ -34,8 +34,8 @@ async def erase(
 
     An id that was merged stands for the account that it was merged into. A hash of each name and the instant stay, so
     that no late or replayed update brings the person back, nor an order what it said of them (``Task.forget_notes``).
-    ``shop`` is None where it is not known yet; ``uncounted`` holds the locked orders among which are those of the
-    person that never earned.
+    ``shop`` is None where it is not known yet; ``uncounted`` holds the orders among which are those of the person
+    that never earned; where one of them is not locked yet, and somebody has it, the transaction is tried again.
     """
     book = (await members.lock(tx, [(shop_id, customer_id)], at, create=True))[shop_id, customer_id]
     if await tx.fetchval(_DONE, shop_id, hash_of(shop_id, customer_id), at):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from loyalty import erasing, lot_care, members, merged_lots, posting, tiers
+from loyalty import erasing, lot_care, members, merged_lots, posting, tiers, uncounted
 from loyalty.books import Book
 from loyalty.desk import Desk
 from loyalty.ledger import Ledger
@@ -114,7 +114,9 @@ async def _forget(tx: Connection, shop: Shop | None, gone: Book, stays: Book, at
 
 
 async def _erase_too(tx: Connection, shop: Shop | None, book: Book, at: datetime) -> None:
-    await erasing.erase(tx, book.shop_id, book.customer_id, at=at, shop=shop)
+    names = [book.customer_id, *await members.lock_names(tx, book)]
+    found = await uncounted.find(tx, [(book.shop_id, name) for name in names])
+    await erasing.erase(tx, book.shop_id, book.customer_id, at=at, shop=shop, uncounted=found)
     book.erased_at = at
 
 
