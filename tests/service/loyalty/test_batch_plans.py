@@ -18,6 +18,7 @@ from tests.support.reads import Reads
 
 __all__ = ["crowd"]
 _TOPICS = {"order": "orders", "customer": "customers", "activity": "activity"}
+_HUNDREDS = 250
 _MORE = (
     """insert into profiles select (jsonb_populate_record(p, jsonb_build_object('customer_id', 'b' || n,
          'birthday', (date '1980-01-01' + n % 365)::text, 'joined', (date '2020-01-01' + n % 365)::text))).*
@@ -58,6 +59,17 @@ async def test_no_batch_of_few_reads_the_rows_of_all(crowd: World, reads: Reads)
     for name, events in batches.items():
         await reads.batch(name, _handling(events, context))
     assert {name: set(tables) for name, tables in reads.excess.items()} == {}
+
+
+async def test_a_batch_of_hundreds_reads_their_rows_alone(crowd: World, reads: Reads) -> None:
+    """Where a table has ten times the rows, PostgreSQL would rather read all of it: to it every page is on a disk."""
+
+    def orders(n: int) -> list[Event]:
+        return [crowd.order_event(f"many{n}-{each}", customer=f"c{each * 9}") for each in range(_HUNDREDS)]
+
+    context = Context(crowd.now, crowd.service.runtime)
+    await reads.batch("orders", _handling(orders, context), most=6 * _HUNDREDS)
+    assert reads.excess == {}
 
 
 async def test_no_timer_of_few_reads_the_rows_of_all(crowd: World, reads: Reads) -> None:

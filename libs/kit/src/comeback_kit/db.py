@@ -24,6 +24,10 @@ driver.shorten()
 
 STATEMENT_TIMEOUT_MS = 30_000
 TRANSACTION_TIMEOUT_MS = 55_000  # the outbox floor trails by 60 s: no transaction may live longer
+# Batches look up rows by their keys, most of them in memory. PostgreSQL takes every page for one on a disk, so it would
+# rather read all of a table whose rows are some tens of times as many; and where it planned so while a table was small,
+# it goes on until the next ANALYZE. Requests may ask for much (reports), so they have its own choice.
+_BY_KEY: Final = {"enable_seqscan": "off", "random_page_cost": "0.1", "seq_page_cost": "0.1"}
 
 
 class RoleMissing(RuntimeError):
@@ -136,6 +140,7 @@ class Database:
             "statement_timeout": str(STATEMENT_TIMEOUT_MS),
             "idle_in_transaction_session_timeout": str(TRANSACTION_TIMEOUT_MS),
             "jit": "off",
+            **(_BY_KEY if role == "worker" else {}),
         }
         try:
             pool = await asyncpg.create_pool(

@@ -11,10 +11,11 @@ from loyalty.rules.kept import Facts, Used
 _TAGS: Final = """
 select p.shop_id, p.customer_id, p.tags
 from unnest($1::text[], $2::text[]) u(shop_id, customer_id) join profiles p using (shop_id, customer_id)"""
+# Each for itself (``offset 0``): joined, PostgreSQL would rather go through all counters in order.
 _USAGE: Final = """
-select c.shop_id, c.customer_id, c.key, c.times, c.points
-from unnest($1::text[], $2::text[], $3::text[]) u(shop_id, customer_id, key)
-join usage c using (shop_id, customer_id, key)"""
+select u.shop_id, u.customer_id, u.key, c.times, c.points
+from unnest($1::text[], $2::text[], $3::text[]) u(shop_id, customer_id, key) cross join lateral (
+  select times, points from usage where shop_id = u.shop_id and customer_id = u.customer_id and key = u.key offset 0) c"""
 _ADD_USAGE: Final = """
 insert into usage as c (shop_id, customer_id, key, times, points)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::bigint[])
