@@ -15,7 +15,8 @@ from unnest($1::text[], $2::text[]) u(shop_id, customer_id) join profiles p usin
 _USAGE: Final = """
 select u.shop_id, u.customer_id, u.key, c.times, c.points
 from unnest($1::text[], $2::text[], $3::text[]) u(shop_id, customer_id, key) cross join lateral (
-  select times, points from usage where shop_id = u.shop_id and customer_id = u.customer_id and key = u.key offset 0) c"""
+  select times, points from usage
+  where shop_id = u.shop_id and customer_id = u.customer_id and key = u.key offset 0) c"""
 _ADD_USAGE: Final = """
 insert into usage as c (shop_id, customer_id, key, times, points)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::bigint[])
