@@ -107,6 +107,26 @@ async def test_who_waits_too_long_is_told_so(database: Database, monkeypatch: py
     assert await pid(database)
 
 
+async def test_a_cancel_in_the_moment_in_which_patience_ends_is_a_cancel(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever stops a request takes it for one that has ended by itself."""
+    tasks: list[asyncio.Task[int]] = []
+    give_up = parking._give_up
+
+    def both(waiter: "asyncio.Future[object]") -> None:
+        give_up(waiter)
+        tasks[0].cancel()
+
+    monkeypatch.setattr(parking, "_PATIENCE", 0.05)
+    monkeypatch.setattr(parking, "_give_up", both)
+    async with database.lease(), database.lease():
+        tasks.append(asyncio.create_task(pid(database)))
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+    assert await pid(database)
+
+
 async def test_who_waits_for_a_connection_that_breaks_gets_another(database: Database, postgres: TestServer) -> None:
     async with database.lease() as kept:
         async with database.lease() as broken:

@@ -82,7 +82,7 @@ class Parking:
         try:
             return await waiter
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():  # it came in the same moment
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:  # it came in the same moment
                 await self._back(waiter.result())
             raise
         finally:
