@@ -1,5 +1,6 @@
 """Erasures that are delivered again, late, or for several ids of one person."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import msgspec
@@ -179,3 +180,29 @@ async def test_a_merge_with_an_unknown_id_revives_nobody_where_the_shop_is_not_k
     await shop.shop("late")
     answer = await shop.service.client("late").get("/v1/loyalty/members/c1")
     assert answer.status_code == 404, answer.text
+
+
+async def _takes_a_free_reward(shop: World) -> None:
+    await shop.post("rewards", {"reward_id": "r", "kind": "free_shipping", "name": "R", "points": 0})
+    answer = await shop.service.customer("c1").post("/v1/loyalty/me/redemptions", json={"reward_id": "r"})
+    assert answer.status_code == 201, answer.text
+
+
+async def _owes(shop: World) -> None:
+    await shop.adjust(-10)
+
+
+@pytest.mark.parametrize("does", [_takes_a_free_reward, _owes])
+@pytest.mark.parametrize(("source", "target"), [("guest:1", "c1"), ("c1", "guest:1")], ids=["into_them", "from_them"])
+async def test_of_somebody_without_a_lot_there_is_something_all_the_same(
+    shop: World, source: str, target: str, does: Callable[[World], Awaitable[None]]
+) -> None:
+    """They have a code, or a debt, and no order or profile: a merge with an erased guest is no reason to lose them."""
+    await shop.program(negative="allow")
+    await shop.order("1", customer="guest:1")
+    await shop.take(erased(shop, "guest:1"))
+    shop.clock.now += timedelta(days=1)
+    await does(shop)
+    await shop.take(merged(shop, source, target))
+    assert (await shop.member())["customer_id"] == target
+    await shop.check()

@@ -49,10 +49,13 @@ where shop_id = $1 and customer_id = $2"""
 
 _FORGOTTEN: Final = """
 update members set forgotten_at = greatest(forgotten_at, $3) where shop_id = $1 and customer_id = $2"""
-# Whether there is anything of a member but what everybody is given for being there, by a first level.
+# Whether there is anything of a member but what everybody is given for being there, by a first level. Who took a free
+# reward has no lot, nor has who owes what staff took of them.
 _HEARD_OF: Final = """
 select exists (select from profiles where shop_id = $1 and customer_id = $2)
-  or exists (select from lots where shop_id = $1 and customer_id = $2 and lot_id not like 'tier:%')"""
+  or exists (select from lots where shop_id = $1 and customer_id = $2 and lot_id not like 'tier:%')
+  or exists (select from redemptions where shop_id = $1 and customer_id = $2 and source <> 'tier')
+  or exists (select from entries where shop_id = $1 and customer_id = $2 and lot_id is null)"""
 _REVIVE: Final = "update members set erased_at = null where shop_id = $1 and customer_id = $2"
 
 
