@@ -362,6 +362,36 @@ async def test_a_member_is_told_once_of_points_that_run_out(shop: World, how: st
     assert month["expired"] == 350
 
 
+async def test_points_of_one_lot_that_run_out_for_two_orders_are_each_told_once(shop: World) -> None:
+    """Those of the second run out while a late order has those of the first, which then come back."""
+    await shop.program(rules=[])
+    await shop.adjust(100, expires_at=instant(START + timedelta(minutes=50)))
+    first = await shop.pay(60, "1001", status=201)
+    shop.clock.now += timedelta(minutes=25)
+    await shop.pay(40, "1002", status=201)
+    await shop.move_to(START + timedelta(minutes=52))
+    await shop.take(carrying(shop, first))
+    await shop.move_to(START + timedelta(minutes=58))
+    updated = instant(shop.now)
+    await shop.take(carrying(shop, first, kind="order.cancelled", state="cancelled", updated_at=updated))
+    assert await shop.numbers() == (0, 0, 0, 0)
+    assert [one["points"] for one in await shop.told("points.expired")] == [60, 40]
+
+
+async def test_a_late_order_does_not_silence_what_runs_out_in_its_batch(shop: World) -> None:
+    """It takes points of which was told that they ran out; others of the lot come back, and run out for the first."""
+    await shop.program(rules=[])
+    await shop.adjust(100, expires_at=instant(START + timedelta(minutes=50)))
+    late, in_time = [await shop.pay(points, str(points), status=201) for points in (60, 40)]
+    await shop.take(carrying(shop, in_time, "40"))
+    await shop.move_to(START + timedelta(minutes=52))
+    gone = {"kind": "order.cancelled", "state": "cancelled", "updated_at": instant(shop.now)}
+    await shop.take(carrying(shop, late, "1"), carrying(shop, in_time, "40", **gone))
+    assert (await redemption(shop, late))["state"] == "spent"
+    assert await shop.numbers() == (0, 0, 0, 0)
+    assert [one["points"] for one in await shop.told("points.expired")] == [60, 40]
+
+
 @pytest.mark.parametrize("arrival", ARRIVALS)
 async def test_somebody_who_was_erased_meanwhile(shop: World, arrival: str) -> None:
     await shop.adjust(400)

@@ -36,8 +36,8 @@ class First:
 class LotRow:
     """One lot as in the table ``lots``; ``changed`` says that it is to be written, ``is_new`` that it never was.
 
-    ``first`` is the line that filled it, where that is to be written with it. ``told`` is of how many of its points the
-    member was told that they ran out: a late order may have had them since (``late_vouchers.recall``).
+    ``first`` is the line that filled it, where that is to be written with it. ``told`` is of how many of those
+    that are expired the member was told, or more while such points come back (``resolving.give_back``).
     """
 
     __slots__ = (*LOT_COLUMNS, "changed", "first", "is_new", "told")

@@ -22,16 +22,21 @@ from loyalty.settlement import Mode
 from loyalty.shop import Shop
 
 logger: Final = logging.getLogger(__name__)
-# The most that had run out of a lot at any time. Entries stay under the id of somebody who was merged.
+# Of a redemption's points in a lot those that had run out when an order took them, less what came back since. Points
+# of others run out of the same lot beside them, so what is expired of the lot as a whole does not tell. What came back
+# before they were taken does not count, hence the least sum. Entries stay under the id of somebody who was merged.
 _TOLD: Final = """
-select shop_id, customer_id, lot_id, max(points)::bigint as points from (
-  select u.shop_id, u.customer_id, u.lot_id, sum(case when e.credit = 'expired' then e.points else -e.points end)
-    over (partition by u.shop_id, u.customer_id, u.lot_id order by e.created_at, e.customer_id, e.seq, e.line) as points
-  from unnest($1::text[], $2::text[], $3::text[]) u(shop_id, customer_id, lot_id)
+select shop_id, customer_id, lot_id, redemption_id, (sum(points) - least(0, min(so_far)))::bigint as points from (
+  select u.*, p.points,
+    sum(p.points) over (partition by u.shop_id, u.customer_id, u.lot_id, u.redemption_id
+      order by e.created_at, e.customer_id, e.seq, e.line) as so_far
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[]) u(shop_id, customer_id, lot_id, redemption_id)
   join members m on m.shop_id = u.shop_id and (m.customer_id = u.customer_id or m.merged_into = u.customer_id)
   join entries e on e.shop_id = m.shop_id and e.customer_id = m.customer_id and e.lot_id = u.lot_id
-  where 'expired' in (e.debit, e.credit)) x
-group by shop_id, customer_id, lot_id"""
+    and e.redemption_id = u.redemption_id
+  cross join lateral (select case when e.debit = 'expired' then e.points else -e.points end as points) p
+  where e.debit = 'expired' or e.debit = 'spent') x
+group by shop_id, customer_id, lot_id, redemption_id"""
 
 
 def is_of_its_time(one: Redemption, placed: datetime) -> bool:
@@ -45,23 +50,22 @@ async def recall(tx: Connection, owned: Iterable[tuple[Book, Redemption]], now: 
 
     The lots are read. There are some where points ran out as a hold ended, or as an order gave them back.
     """
-    lots = {
-        (*book.key, take.lot_id): book.lots[take.lot_id]
+    wanted = {
+        (*book.key, take.lot_id, one.redemption_id): one
         for book, one in owned
         for take in one.takes
         if one.state == "spent" and _is_over(book.lots[take.lot_id], now)
     }
-    if lots:
-        rows = await tx.fetch(_TOLD, *[list(column) for column in zip(*sorted(lots), strict=True)])
-        for *key, points in rows:
-            lot = lots[tuple(key)]
-            lot.told = max(lot.told, points)
+    if wanted:
+        rows = await tx.fetch(_TOLD, *[list(column) for column in zip(*sorted(wanted), strict=True)])
+        for shop_id, customer_id, lot_id, redemption_id, points in rows:
+            wanted[shop_id, customer_id, lot_id, redemption_id].told[lot_id] = points
 
 
 def take_again(ledger: Ledger, shop: Shop, book: Book, one: Redemption, negative: Mode) -> None:
     """Hold an expired redemption's points once more, for ``resolving.spend``. The member's open lots are read."""
     memo = Memo(order_id=one.order_id, redemption_id=one.redemption_id)
-    one.takes, missing = _hold(ledger, book, one.takes, memo, negative)
+    one.takes, missing = _hold(ledger, book, one, one.takes, memo, negative)
     if missing:
         logger.warning("late redemption %s of %s is %d points short", one.redemption_id, one.shop_id, missing)
         _make_less(one, shop, one.points - missing)
@@ -76,7 +80,7 @@ def spend_again(ledger: Ledger, book: Book, one: Redemption, until: int, negativ
     memo = Memo(order_id=one.order_id, redemption_id=one.redemption_id, reason="order_changed")
     kept = one.takes_of_first(one.spent - one.returned)
     wanted = joined(part_of(one.takes, one.spent - one.returned, one.spent - until))
-    takes, missing = _hold(ledger, book, wanted, memo, negative)
+    takes, missing = _hold(ledger, book, one, wanted, memo, negative)
     if missing:
         logger.warning("redemption %s of %s is %d points short", one.redemption_id, one.shop_id, missing)
     if takes:
@@ -90,7 +94,7 @@ def spend_again(ledger: Ledger, book: Book, one: Redemption, until: int, negativ
 
 
 def _hold(
-    ledger: Ledger, book: Book, wanted: tuple[Take, ...], memo: Memo, negative: Mode
+    ledger: Ledger, book: Book, one: Redemption, wanted: tuple[Take, ...], memo: Memo, negative: Mode
 ) -> tuple[tuple[Take, ...], int]:
     """Hold points that were in these lots; answers the lots they were taken from, and how many are missing.
 
@@ -101,6 +105,8 @@ def _hold(
     ran_out = _ran_out(book, wanted, ledger.now)
     if ran_out:
         ledger.restore(book, ran_out, msgspec.structs.replace(memo, reason=memo.reason or "late_order"))
+        for take in ran_out:
+            one.told[take.lot_id] = one.told.get(take.lot_id, 0) + take.points
     takes, missing = _there(book, wanted, ran_out, ledger.now)
     overdrawn: tuple[Take, ...] = ()
     if missing and negative == "allow":

@@ -154,6 +154,7 @@ class Ledger:
         for take in takes:
             lot = book.lots[take.lot_id]
             lot.expired -= take.points
+            lot.told -= take.points
             lot.remaining += take.points
         book.balance += points
         return posted.seq

@@ -57,7 +57,8 @@ class Redemption(msgspec.Struct):
     """One redemption. ``points`` is what it holds or has spent, ``takes`` the lots it took them from, in that order.
 
     The last of them come back first. A lot is there twice where points of it came back and those of others were taken
-    in their stead: these come between what stays spent of it and what came back.
+    in their stead: these come between what stays spent of it and what came back. ``told`` is of how many of its points
+    in a lot the member was told that they ran out, before an order took them all the same.
     """
 
     shop_id: str
@@ -79,6 +80,7 @@ class Redemption(msgspec.Struct):
     expires_at: datetime | None
     resolved_at: datetime | None
     changed: bool = False
+    told: dict[str, int] = {}  # msgspec copies it
 
     @property
     def key(self) -> tuple[str, str]:

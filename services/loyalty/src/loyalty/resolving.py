@@ -66,7 +66,14 @@ def give_back(
     if takes:
         memo = Memo(order_id=one.order_id, redemption_id=one.redemption_id, reason=reason)
         ledger.give_back(book, takes, memo)
+        for take in takes:  # of those first of which the member was told already
+            again = min(one.told.get(take.lot_id, 0), take.points)
+            if again:
+                one.told[take.lot_id] -= again
+                book.lots[take.lot_id].told += again
         lot_care.came_back(ledger, notices, shop, book, [take.lot_id for take in takes])
+        for lot in [book.lots[take.lot_id] for take in takes]:
+            lot.told = min(lot.told, lot.expired)  # what did not run out again, but paid a debt
     one.returned, one.changed = until, True
     if until >= one.spent:
         _end(one, "returned", ledger.now)
