@@ -89,3 +89,13 @@ async def test_an_activity_pays_what_there_is_room_for(shop: World) -> None:
     await shop.take(activity(shop, "b"))
     assert await shop.balance() == MAX_SAFE_INTEGER
     assert [points for _, points in await shop.kinds()] == [MAX_SAFE_INTEGER - 20, 20]
+
+
+@pytest.mark.parametrize("left", [0, 20])
+async def test_a_level_gives_what_there_is_room_for(shop: World, left: int) -> None:
+    await shop.program(tiers={"levels": [{"id": "gold", "threshold": 100, "entry": {"points": 50}}]})
+    await shop.adjust(MAX_SAFE_INTEGER - 100 - left)
+    await shop.order("1")
+    assert await shop.tier() == "gold"
+    assert await shop.balance() == MAX_SAFE_INTEGER
+    assert [points for _, points in await shop.kinds()][1:] == [100, left][: 1 + bool(left)]

@@ -13,6 +13,7 @@ from loyalty.ledger import Ledger
 from loyalty.memo import Grant, Memo
 from loyalty.notices import Notices, transaction_id
 from loyalty.program.tiers import Level
+from loyalty.room import room_to_earn
 from loyalty.rules.compiled import CompiledProgram
 from loyalty.shop import Shop
 from loyalty.standings import Review
@@ -205,7 +206,9 @@ def tell(shop: Shop, book: Book, before: str | None, reason: str, at: datetime, 
 
 def _enter(ledger: Ledger, shop: Shop, book: Book, level: Level, at: datetime, notices: Notices) -> None:
     """Post the entry points of a level that was reached; levels passed on the way are entered too."""
-    points = level.entry.points
+    points = min(level.entry.points, room_to_earn(book))
+    if not points:
+        return
     program = shop.current
     ends = expires_at(program.expiry, at, program.zone)
     lot = LotRow.new(
