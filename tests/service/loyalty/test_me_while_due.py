@@ -369,6 +369,28 @@ async def test_pages_of_lots_chain_though_more_becomes_due_between_them(shop: Wo
     assert (await shop.get("members/c1/lots", limit=100))["items"] == found
 
 
+@pytest.mark.parametrize("gone", [False, True], ids=["used", "erased"])
+async def test_a_page_of_lots_is_of_one_moment_though_somebody_was_faster(
+    shop: World, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    await begun(shop, activation)
+    read = member_read.see
+
+    async def meddled(*given: Any) -> Any:
+        seen = await read(*given)
+        monkeypatch.undo()
+        await shop.adjust(-(await shop.balance()))
+        await shop.adjust(7)
+        if gone:
+            await shop.take(erased(shop))
+        return seen
+
+    monkeypatch.setattr(member_read, "see", meddled)
+    answer = await shop.get("members/c1/lots", status=404 if gone else 200)
+    assert gone or answer == await shop.get("members/c1/lots")
+    assert gone or sum(one["remaining"] for one in answer["items"]) == sum((await shop.numbers())[:2])
+
+
 async def test_the_thank_you_page_of_a_level_that_gives_a_reward_has_its_code_drawn_once(shop: World) -> None:
     mug = {"reward_id": "mug", "kind": "free_product", "product_id": "m", "name": "M", "points": 20, "stock": 1}
     await shop.post("rewards", mug)
