@@ -1,5 +1,6 @@
 """Free text about a person goes with them, wherever the service keeps it; the points of the ledger stay."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,9 @@ import msgspec
 import pytest
 
 from comeback_kit import migrate
+from loyalty import reasons
 from tests.service.loyalty.test_customers import activity, customer, erased, merged
+from tests.service.loyalty.test_lock_order import handled
 from tests.service.loyalty.world import Json, World, line
 
 WORD = "Zebedee"
@@ -195,6 +198,29 @@ async def test_of_two_who_passed_points_to_each_other_each_is_forgotten(shop: Wo
     await shop.take(erased(shop, "c2"), erased(shop))
     assert {row["reason"] for row in (await shop.snapshot(["entries"]))["entries"]} == {"erased"}
     assert await places(shop) == set()
+
+
+async def test_batches_of_people_who_passed_points_across_never_wait_for_each_other(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch has forgotten its first person when the other has: the second ones' lines are not in each other's."""
+    for name in "abcd":
+        await shop.adjust(10, name, reason=WORD)
+    for source, to in (("a", "d"), ("b", "c")):
+        await shop.post(f"members/{source}/transfers", {"to": to, "points": 3})
+    forget, both = reasons.forget, asyncio.Barrier(2)
+
+    async def together(*given: Any) -> None:
+        await both.wait()
+        await forget(*given)
+
+    monkeypatch.setattr(reasons, "forget", together)
+    async with asyncio.timeout(20):
+        await asyncio.gather(
+            *[handled(shop, "customers", *[erased(shop, name) for name in names]) for names in ("ab", "cd")]
+        )
+    assert await places(shop) == set()
+    assert {row["reason"] for row in (await shop.snapshot(["entries"]))["entries"]} == {"erased"}
 
 
 async def test_an_erasure_from_before_this_was_so_is_made_good(shop: World) -> None:

@@ -13,7 +13,18 @@ from comeback_kit.consumer import Context
 from comeback_kit.db import Connection
 from comeback_kit.errors import PoisonEvent
 from comeback_kit.events import Event
-from loyalty import customer_locks, erasing, members, merging, occasions, posting, program_store, rewarding, tiers
+from loyalty import (
+    customer_locks,
+    erasing,
+    members,
+    merging,
+    occasions,
+    posting,
+    program_store,
+    reasons,
+    rewarding,
+    tiers,
+)
 from loyalty.books import Key
 from loyalty.ledger import Ledger
 from loyalty.local_time import local_date
@@ -54,18 +65,21 @@ async def take(tx: Connection, events: Sequence[Event], context: Context, cache:
     forgetting = {one.shopid for one in events if one.type == "customer.erased"}
     known = await program_store.load(tx, cache, forgetting) if forgetting else {}
     uncounted = await customer_locks.lock(tx, events, context.now)
-    sides = Ledger(context.now)
+    sides, erased = Ledger(context.now), set[Key]()
     for part in _up_to_erasures(events):
         await _update(tx, [one for one in part if one.type in customer_locks.UPDATES], shops, context, sides)
         for one in part:
             if one.type == "customer.merged":
                 view = one.view(CustomerMerged)
                 at = view.at or one.at
-                await merging.merge(tx, cache, one.shopid, view.from_, view.into, at=at, sides=sides)
+                await merging.merge(tx, cache, one.shopid, view.from_, view.into, at=at, sides=sides, erased=erased)
             elif one.type == "customer.erased":
-                erased = one.view(CustomerErased)
-                at, shop = erased.at or one.at, known.get(one.shopid)
-                await erasing.erase(tx, one.shopid, erased.customer_id, at=at, shop=shop, uncounted=uncounted)
+                said = one.view(CustomerErased)
+                at, shop = said.at or one.at, known.get(one.shopid)
+                await erasing.erase(
+                    tx, one.shopid, said.customer_id, at=at, shop=shop, erased=erased, uncounted=uncounted
+                )
+    await reasons.forget(tx, erased)
     await posting.write_sides(tx, sides)
 
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from comeback_kit import idempotency
 from comeback_kit.db import Connection
-from loyalty import activities, forgetting, members, reasons
+from loyalty import activities, forgetting, members
+from loyalty.books import Key
 from loyalty.shop import Shop
 from loyalty.uncounted import Found
 
@@ -28,14 +29,23 @@ where p.shop_id = $1 and p.customer_id = u.customer_id"""
 
 
 async def erase(
-    tx: Connection, shop_id: str, customer_id: str, *, at: datetime, shop: Shop | None, uncounted: Sequence[Found] = ()
+    tx: Connection,
+    shop_id: str,
+    customer_id: str,
+    *,
+    at: datetime,
+    shop: Shop | None,
+    erased: set[Key],
+    uncounted: Sequence[Found] = (),
 ) -> None:
     """Forget a customer under all their names as of an instant; safe to repeat.
 
     An id that was merged stands for the account that it was merged into. A hash of each name and the instant stay, so
     that no late or replayed update brings the person back, nor an order what it said of them (``Task.forget_notes``).
     ``shop`` is None where it is not known yet; ``uncounted`` holds the orders among which are those of the person
-    that never earned; where one of them is not locked yet, and somebody has it, the transaction is tried again.
+    that never earned; where one of them is not locked yet, and somebody has it, the transaction is tried again. The
+    names are added to those ``erased``: what was written about them is the caller's to blank (``reasons``), of all whom
+    a transaction forgets at once.
     """
     book = (await members.lock(tx, [(shop_id, customer_id)], at, create=True))[shop_id, customer_id]
     if await tx.fetchval(_DONE, shop_id, hash_of(shop_id, customer_id), at):
@@ -46,7 +56,7 @@ async def erase(
     await tx.execute(_TOMBSTONES, shop_id, [hash_of(shop_id, name) for name in names], at)
     await tx.execute(_MARK, shop_id, names, at)
     await tx.execute(_FORGET, shop_id, names)
-    await reasons.forget(tx, shop_id, names)
+    erased.update((shop_id, name) for name in names)
     if shop is None:
         await activities.forget_notes(tx, shop_id, names)
     for name in names:  # a handful: a person's guest ids and old accounts

@@ -5,7 +5,7 @@ from typing import Final
 
 from comeback_kit.db import Connection
 from loyalty import erasing, lot_care, members, merged_lots, posting, tiers, uncounted
-from loyalty.books import Book
+from loyalty.books import Book, Key
 from loyalty.desk import Desk
 from loyalty.ledger import Ledger
 from loyalty.lots import allocate
@@ -60,12 +60,21 @@ _REVIVE: Final = "update members set erased_at = null where shop_id = $1 and cus
 
 
 async def merge(
-    tx: Connection, cache: ShopCache, shop_id: str, source: str, target: str, *, at: datetime, sides: Ledger
+    tx: Connection,
+    cache: ShopCache,
+    shop_id: str,
+    source: str,
+    target: str,
+    *,
+    at: datetime,
+    sides: Ledger,
+    erased: set[Key],
 ) -> None:
     """Join ``source`` to ``target``. Merging again, or the other way round, finds that both are one already.
 
     ``at`` is when they became one, however late that is told. Entries stay as they were posted; whoever reads a member
-    reads the entries of all its ids. What follows from tiers is left to the ledger ``sides``.
+    reads the entries of all its ids. What follows from tiers is left to the ledger ``sides``, and what follows
+    for those who are ``erased`` to the caller (``erasing.erase``).
     """
     now = sides.now
     shops = await load(tx, cache, [shop_id])
@@ -75,7 +84,7 @@ async def merge(
     if desk is None:  # before the shop is known nobody has points: only names and profiles are joined
         found = await members.lock(tx, keys, now, create=False)
         if found[keys[0]] is not found[keys[1]]:
-            await _forget(tx, None, found[keys[0]], found[keys[1]], at)
+            await _forget(tx, None, found[keys[0]], found[keys[1]], at, erased)
             await _move(tx, found[keys[0]], found[keys[1]], at, now)
         return
     books = await desk.members(tx, [source, target], erased=True)
@@ -84,7 +93,7 @@ async def merge(
         await desk.note(tx)  # what was due of them was done
         posting.pass_on(desk.ledger, sides)
         return
-    await _forget(tx, desk.shop, gone, stays, at)
+    await _forget(tx, desk.shop, gone, stays, at, erased)
     shared = await merged_lots.make_alike(tx, desk, gone, stays)
     await desk.note(tx)
     await _move(tx, gone, stays, at, now)
@@ -104,22 +113,22 @@ async def merge(
     sides.grants = [one._replace(book=stays) if one.book.key == gone.key else one for one in sides.grants]
 
 
-async def _forget(tx: Connection, shop: Shop | None, gone: Book, stays: Book, at: datetime) -> None:
+async def _forget(tx: Connection, shop: Shop | None, gone: Book, stays: Book, at: datetime, erased: set[Key]) -> None:
     """Who was one with somebody when they were erased is forgotten with them, though it is told only now.
 
     So is an id of which nothing was ever heard, whichever of both stays: nobody has come back by a merge alone.
     """
     if stays.erased_at is not None and gone.erased_at is None:
         if at <= stays.erased_at or not await tx.fetchval(_HEARD_OF, *gone.key):
-            await _erase_too(tx, shop, gone, stays.erased_at)
+            await _erase_too(tx, shop, gone, stays.erased_at, erased)
     elif gone.erased_at is not None and stays.erased_at is None and not await tx.fetchval(_HEARD_OF, *stays.key):
-        await _erase_too(tx, shop, stays, gone.erased_at)
+        await _erase_too(tx, shop, stays, gone.erased_at, erased)
 
 
-async def _erase_too(tx: Connection, shop: Shop | None, book: Book, at: datetime) -> None:
+async def _erase_too(tx: Connection, shop: Shop | None, book: Book, at: datetime, erased: set[Key]) -> None:
     names = [book.customer_id, *await members.lock_names(tx, book)]
     found = await uncounted.find(tx, [(book.shop_id, name) for name in names])
-    await erasing.erase(tx, book.shop_id, book.customer_id, at=at, shop=shop, uncounted=found)
+    await erasing.erase(tx, book.shop_id, book.customer_id, at=at, shop=shop, uncounted=found, erased=erased)
     book.erased_at = at
 
 

@@ -5,10 +5,11 @@ Nothing else of either table can be changed (migration 0005). Ids stay, too: the
 see of a transfer (``from:…``, ``to:…``) no longer says who it was with.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Final
 
 from comeback_kit.db import Connection
+from loyalty.books import Key
 
 # Whoever acts by hand is named (``actor``): all other reasons are our own words. Of two people who passed points to
 # each other both may be erased at once, so the lines are locked in one order.
@@ -35,8 +36,10 @@ update audit set detail = jsonb_set(detail, '{reason}', '"erased"', false)
 where shop_id = $1 and target = any($2::text[]) and action = 'points.adjusted'"""
 
 
-async def forget(tx: Connection, shop_id: str, names: Sequence[str]) -> None:
-    """Blank what was written about a locked member under these names."""
-    passed = [f"{way}:{name}" for name in names for way in ("to", "from")]
-    await tx.execute(_ENTRIES, shop_id, names, passed)
-    await tx.execute(_AUDIT, shop_id, names)
+async def forget(tx: Connection, people: Collection[Key]) -> None:
+    """Blank what was written about locked members under these names: once in a transaction, so that one order holds."""
+    for shop_id in sorted({shop_id for shop_id, _ in people}):
+        names = sorted(name for shop, name in people if shop == shop_id)
+        passed = [f"{way}:{name}" for name in names for way in ("to", "from")]
+        await tx.execute(_ENTRIES, shop_id, names, passed)
+        await tx.execute(_AUDIT, shop_id, names)
