@@ -84,15 +84,16 @@ async def _run(url: str, owner: str) -> None:
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_migrate)
-            await connection.commit()
     finally:
         await engine.dispose()
 
 
 def _migrate(connection: SyncConnection) -> None:
-    context.configure(connection=connection, transaction_per_migration=False)
+    # The session's lock lasts over all; tables are locked for as long as the one migration takes that changes them.
+    connection.exec_driver_sql(f"select pg_advisory_lock({_LOCK})")
+    connection.commit()
+    context.configure(connection=connection, transaction_per_migration=True)
     with context.begin_transaction():
-        connection.exec_driver_sql(f"select pg_advisory_xact_lock({_LOCK})")
         context.run_migrations()
 
 

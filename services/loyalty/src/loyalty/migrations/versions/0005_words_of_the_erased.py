@@ -10,12 +10,8 @@ branch_labels = None
 depends_on = None
 
 TABLES = ("members", "entries", "audit")
-# In the order in which work takes them (ADR 0016), those first that the next migrations index: one after the other as
-# they were needed each would wait for whoever waits for one that we have. Two modes: of the first all may still read.
-LOCKS = (
-    "lock table jobs, orders in exclusive mode",
-    "lock table members, entries, audit in access exclusive mode",
-)
+# In the order in which work takes them (ADR 0016): as they were needed each would wait for whoever waits for another.
+LOCK = "lock table members, entries, audit in access exclusive mode"
 REFUSE = """
 create or replace function books_only_grow() returns trigger language plpgsql as
 $$ begin raise insufficient_privilege using message = 'of a line of the books only a reason may go'; end $$"""
@@ -48,8 +44,7 @@ where m.forgotten_at is not null and a.shop_id = m.shop_id and a.target = m.cust
 
 def upgrade() -> None:
     worker = role_name("loyalty", "worker")
-    for lock in LOCKS:
-        op.execute(lock)
+    op.execute(LOCK)
     op.execute(INDEX)
     op.execute(REFUSE)
     for table, (column, changed) in GUARDS.items():
