@@ -50,6 +50,16 @@ async def test_a_full_member_still_buys_and_gets_the_rest_with_the_next_event_on
     assert await shop.balance() == MAX_SAFE_INTEGER - 70
 
 
+async def test_what_an_order_owes_is_forgiven_without_room(shop: World) -> None:
+    await shop.order("1")
+    await shop.adjust(-100)
+    await shop.order("1", state="cancelled", updated_at="2026-03-10T12:00:01Z")
+    assert await shop.numbers() == (0, 0, 0, 100)
+    await shop.adjust(MAX_SAFE_INTEGER)
+    await shop.order("1", updated_at="2026-03-10T12:00:02Z")
+    assert await shop.numbers() == (MAX_SAFE_INTEGER, 0, 0, 0)
+
+
 async def test_what_was_cut_off_is_taken_back_only_as_far_as_it_was_given(shop: World) -> None:
     await shop.program(rules=ONE_PER_UNIT)
     await shop.order("1", MAX_SAFE_INTEGER - 10)

@@ -27,7 +27,9 @@ class Parking:
         self._waiting: deque[asyncio.Future[Any]] = deque()
 
     def connection(self) -> "Lease":
-        """``async with parking.connection() as connection``. Raises ``TimeoutError`` after ten seconds of waiting."""
+        """``async with parking.connection() as connection``. Raises ``TimeoutError`` after ten seconds of waiting
+        for a turn, or for the pool where the turn is to take one from there.
+        """
         return Lease(self)
 
     async def take(self) -> Any:

@@ -60,7 +60,7 @@ def quote(
 
 
 def _above_share(limit: int, step: int, used: int) -> Refusal:
-    beside = f" beside the {used} that pay for it already: cancel those to use others" if used else ""
+    beside = f" beside the {used} that pay for it already: cancel or return those to use others" if used else ""
     return Refusal("above_max_share", f"this order takes at most {limit - limit % step} points{beside}")
 
 

@@ -19,9 +19,9 @@ def room_to_earn(book: Book) -> int:
 
 
 def target_within(book: Book, lot: LotRow, points: int) -> int:
-    """What an order comes to that is worth so many points, of which the lot has some."""
+    """What an order comes to that is worth so many points, of which the lot has some; what it owes needs no room."""
     more = points - lot.settled
-    return points if more <= 0 else lot.settled + min(more, room_to_earn(book))
+    return points if more <= 0 else lot.settled + min(more, max(0, lot.shortfall) + room_to_earn(book))
 
 
 def spend_within(book: Book, more: int) -> int:
