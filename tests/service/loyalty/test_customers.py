@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from comeback_kit.events import Event
-from tests.service.loyalty.world import World, event, instant, line
+from tests.service.loyalty.world import Json, World, event, instant, line
 
 
 def customer(shop: World, customer_id: str = "c1", kind: str = "customer.updated", **data: Any) -> Event:
@@ -234,6 +234,41 @@ async def test_birthdays_and_anniversaries_pay_once_a_year(shop: World) -> None:
     assert await shop.kinds("c2") == [("earned", 50), ("earned", 7)]
     await shop.move_to(datetime(2027, 3, 20, 1, tzinfo=UTC))
     assert await shop.kinds("c1") == [("earned", 50), ("earned", 50)]
+
+
+@pytest.mark.parametrize(
+    ("guest", "account"),
+    [
+        ({"birthday": "1990-03-18"}, {"birthday": "1990-04-13"}),
+        ({"birthday": "1990-04-13"}, {"birthday": "1990-03-18"}),
+        ({"birthday": "1990-04-13"}, {"birthday": None}),
+        ({"birthday": None}, {"birthday": "1990-04-13"}),
+        ({"tags": ["vip"]}, {"tags": ["b2b"]}),
+        ({"tags": ["b2b", "vip"]}, {"tags": ["vip"]}),
+        ({"tags": None}, {"tags": ["vip"]}),
+        ({"kind": "customer.registered"}, {"kind": "customer.registered"}),
+    ],
+)
+@pytest.mark.parametrize("seconds", [-1, 0, 1], ids=["guest first", "at once", "account first"])
+async def test_what_was_said_of_two_ids_does_not_move_when_it_comes_again(
+    shop: World, guest: Json, account: Json, seconds: int
+) -> None:
+    """As when a topic is read again after the inbox has forgotten it."""
+    said = [
+        customer(shop, "guest:1", at=shop.now + timedelta(seconds=seconds), **guest),
+        customer(shop, "c1", at=shop.now, **account),
+    ]
+    await shop.take(*said)
+    await shop.take(merged(shop, "guest:1", "c1"))
+    before = (await shop.snapshot(["profiles"]))["profiles"]
+    for one in [*said, *reversed(said)]:
+        await shop.take(one)
+    assert (await shop.snapshot(["profiles"]))["profiles"] == before
+    (row,) = before
+    wanted = {tag for one in (guest, account) for tag in one.get("tags") or ()}
+    assert set(row["tags"]) == wanted
+    stated = [one["birthday"] for one in (guest, account) if one.get("birthday")]
+    assert row["birthday"] in (stated or [None])
 
 
 async def test_what_is_known_of_a_guest_outlives_the_next_change_of_the_account(shop: World) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from comeback_kit.db import Connection
-from loyalty import erasing, lot_care, members, merged_lots, posting, tiers, uncounted
+from loyalty import erasing, lot_care, members, merged_lots, posting, profiles, tiers, uncounted
 from loyalty.books import Book, Key
 from loyalty.desk import Desk
 from loyalty.ledger import Ledger
@@ -14,21 +14,6 @@ from loyalty.program_store import ShopCache, load
 from loyalty.shop import Shop
 from loyalty.standings import Standing
 
-# What both said stays said, or the next change of the account would forget what the columns took from the other.
-_JOIN_PROFILES: Final = """
-insert into profiles as p (shop_id, customer_id, tags, birthday, joined, fields)
-select shop_id, $3, tags, birthday, joined, fields from profiles where shop_id = $1 and customer_id = $2
-on conflict (shop_id, customer_id) do update set
-  tags = array(select distinct unnest(p.tags || excluded.tags) order by 1),
-  birthday = coalesce(p.birthday, excluded.birthday), joined = least(p.joined, excluded.joined),
-  fields = excluded.fields || p.fields
-    || case when p.fields ? 'tags' and excluded.fields ? 'tags' then jsonb_build_object('tags', jsonb_build_array(
-        array(select distinct unnest(p.tags || excluded.tags) order by 1),
-        greatest(p.fields->'tags'->>1, excluded.fields->'tags'->>1))) else '{}' end
-    || case when p.birthday is null and excluded.birthday is not null and excluded.fields ? 'birthday'
-        then jsonb_build_object('birthday', excluded.fields->'birthday') else '{}' end
-    || case when excluded.joined < p.joined and excluded.fields ? 'registered'
-        then jsonb_build_object('registered', excluded.fields->'registered') else '{}' end"""
 _MOVE: Final = (
     "update lots set customer_id = $3 where shop_id = $1 and customer_id = $2",
     "update redemptions set customer_id = $3 where shop_id = $1 and customer_id = $2",
@@ -37,8 +22,6 @@ _MOVE: Final = (
     on conflict (shop_id, customer_id, key) do update
     set times = c.times + excluded.times, points = c.points + excluded.points""",
     "delete from usage where shop_id = $1 and customer_id = $2 and $3::text is not null",
-    _JOIN_PROFILES,
-    "delete from profiles where shop_id = $1 and customer_id = $2 and $3::text is not null",
     "update members set merged_into = $3 where shop_id = $1 and (customer_id = $2 or merged_into = $2)",
 )
 _EMPTY: Final = """
@@ -143,6 +126,7 @@ async def _move(tx: Connection, gone: Book, stays: Book, at: datetime, now: date
     await merged_lots.join(tx, gone, stays)
     for statement in _MOVE:
         await tx.execute(statement, gone.shop_id, gone.customer_id, stays.customer_id)
+    await profiles.join(tx, gone.shop_id, gone.customer_id, stays.customer_id)
     await tx.execute(_EMPTY, gone.shop_id, gone.customer_id, now)
 
 
