@@ -215,6 +215,17 @@ async def test_an_activity_before_its_shop_waits_for_it(shop: World) -> None:
     assert (await shop.get("members/c1", client=late))["balance"] == 20
 
 
+KINDS = ("share", "review", "survey", "newsletter", "app_download", "account")
+
+
+async def test_every_kind_of_activity_pays_by_its_own_rule(shop: World) -> None:
+    rules = [{"id": kind, "kind": "activity", "activity": kind, "points": 10 + n} for n, kind in enumerate(KINDS)]
+    await shop.program(rules=rules)
+    for kind in (*KINDS, "dance"):
+        await shop.take(activity(shop, f"a-{kind}", kind))
+    assert sorted(await shop.kinds()) == [("earned", 10 + n) for n in range(len(KINDS))]
+
+
 async def test_birthdays_and_anniversaries_pay_once_a_year(shop: World) -> None:
     rules = [
         {"id": "birthday", "kind": "birthday", "points": 50},
