@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Message, Scope
 
-from tests.support.apps import ServiceUnderTest, service_app
+from tests.support.apps import ServiceUnderTest
 from tests.support.postgres import TestServer
-from tests.support.tiny.app import Settings, create_app
+from tests.support.tiny.serving import tiny_service
 
 PATHS = (
     ("/v1/tiny/notes/n1", 200),
@@ -28,11 +28,7 @@ PATHS = (
 
 @pytest.fixture
 async def tiny(postgres: TestServer) -> AsyncIterator[ServiceUnderTest]:
-    def create(settings: Settings, **wiring: object) -> object:
-        return create_app(settings, **wiring)  # type: ignore[arg-type]  # log and clock, as every create_app takes them
-
-    await postgres.drop(await postgres.fresh("tiny", "tests.support.tiny"))
-    async with service_app(create, Settings, postgres, service="tiny", roles="api") as service:  # type: ignore[arg-type]
+    async with tiny_service(postgres, roles="api") as service:
         async with service.client() as client:
             await client.post("/v1/tiny/notes", json={"note_id": "n1", "text": "hello"})
         yield service

@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from comeback_kit import idempotency
 from comeback_kit.db import Database, SuperuserRefused, role_name
-from tests.support.apps import Clock, ServiceUnderTest, service_app
+from tests.support.apps import Clock, ServiceUnderTest
 from tests.support.postgres import TestServer
-from tests.support.tiny.app import Settings, create_app
+from tests.support.tiny.serving import tiny_service
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -26,12 +26,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def tiny(postgres: TestServer, clock: Clock) -> AsyncIterator[ServiceUnderTest]:
-    def create(settings: Settings, **wiring: object) -> object:
-        return create_app(settings, **wiring)  # type: ignore[arg-type]  # log and clock, as every create_app takes them
-
-    prepared = {"tiny": "tests.support.tiny"}
-    await postgres.drop(await postgres.fresh("tiny", prepared["tiny"]))
-    async with service_app(create, Settings, postgres, service="tiny", clock=clock) as service:  # type: ignore[arg-type]
+    async with tiny_service(postgres, clock=clock) as service:
         yield service
 
 

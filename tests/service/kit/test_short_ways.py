@@ -12,9 +12,10 @@ from fastapi.routing import APIRoute
 
 from comeback_kit.db import Database, scoped
 from comeback_kit.directory import Directory
-from tests.support.apps import ServiceUnderTest, service_app
+from tests.support.apps import ServiceUnderTest
 from tests.support.postgres import TestServer
-from tests.support.tiny.app import DOUBLE, GLANCE, Settings, create_app
+from tests.support.tiny.app import DOUBLE, GLANCE
+from tests.support.tiny.serving import tiny_service
 
 JSON = {"Content-Type": "application/json"}
 REQUESTS: list[tuple[str, str, bytes, dict[str, str]]] = [
@@ -48,11 +49,7 @@ REQUESTS: list[tuple[str, str, bytes, dict[str, str]]] = [
 
 @pytest.fixture
 async def tiny(postgres: TestServer) -> AsyncIterator[ServiceUnderTest]:
-    def create(settings: Settings, **wiring: object) -> object:
-        return create_app(settings, **wiring)  # type: ignore[arg-type]  # log and clock, as every create_app takes them
-
-    await postgres.drop(await postgres.fresh("tiny", "tests.support.tiny"))
-    async with service_app(create, Settings, postgres, service="tiny", roles="api") as service:  # type: ignore[arg-type]
+    async with tiny_service(postgres, roles="api") as service:
         yield service
 
 

@@ -71,9 +71,7 @@ async def in_transaction(
                 if kept is not None:
                     return kept
             begun = True
-            response = await handle(request)
-            if response.status_code >= 400:
-                raise _RolledBack(response)
+            response = _accepted(await handle(request))
             if claim is not None:
                 await idempotency.keep(tx, claim, response, runtime.clock())
             return response
@@ -102,15 +100,20 @@ async def in_late_transaction(
     try:
         async with contextlib.AsyncExitStack() as stack:
             begin = request.state.beginning = Beginning(stack, principal, runtime, claim)
-            response = await handle(request)
-            if response.status_code >= 400:
-                raise _RolledBack(response)
+            response = _accepted(await handle(request))
             if claim is not None:
                 await idempotency.keep(await begin(), claim, response, runtime.clock())
             return response
     except (_RolledBack, DomainError) as error:
         begun = begin is not None and begin.tx is not None
         return await _refused(error, principal, runtime, claim if begun else None)
+
+
+def _accepted(response: Response) -> Response:
+    """The answer of a transaction that commits. Raises for any other."""
+    if response.status_code >= 400:
+        raise _RolledBack(response)
+    return response
 
 
 async def _refused(
